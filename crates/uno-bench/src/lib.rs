@@ -1,0 +1,1 @@
+//! Simulated users, and measurements of the engine and the method.

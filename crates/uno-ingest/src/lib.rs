@@ -1,0 +1,1 @@
+//! Log formats to records; scrubbing of personal data; near-duplicates.

@@ -1,0 +1,1 @@
+//! Language models as the method sees them: chat, embed, rerank; embedded and remote.

@@ -1,0 +1,1 @@
+//! LoRA training: SFT and DPO+SFT losses, AdamW, schedule, checkpoints.

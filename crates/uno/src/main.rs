@@ -1,0 +1,2 @@
+//! The `uno` binary.
+fn main() {}
