@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Check;
 
 /// A short, executable, affirmative instruction distilled from feedback.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// The instruction.
     pub text: String,
@@ -16,6 +16,9 @@ pub struct Rule {
     /// The program that checks it, when the text could be compiled with confidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// True when a program compiled the rule straight from the user's sentence; no model worded it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verbatim: bool,
 }
 
 /// Why a distilled rule was not kept.
