@@ -1,1 +1,17 @@
 //! The CPU transformer: kernels, decoder with explicit forward and backward, LoRA, KV cache, MiniLM encoder, weight files.
+//!
+//! Everything here is synchronous, works on plain `f32` slices and knows token ids but no text.
+//!
+//! - [`weights`] opens GGUF files and Hugging Face directories,
+//! - [`decoder`] is the frozen model: scoring, training passes and all-position logits,
+//! - [`generate`] continues many sequences at once over a KV cache,
+//! - [`lora`] holds adapters and their gradients and reads and writes PEFT directories,
+//! - [`bert`] is the sentence encoder.
+
+pub mod bert;
+pub mod config;
+pub mod error;
+pub mod weights;
+
+pub use config::{Arch, ModelConfig, Rope, RopeScaling};
+pub use error::EngineError;

@@ -1,0 +1,1 @@
+//! Weight files: GGUF and Hugging Face directories.
