@@ -1,1 +1,12 @@
 //! The method, a module per stage: distil, pairs, judge, features, cluster, gap, verify, plan.
+//!
+//! Two kinds of modules. The *pure* ones turn numbers and texts into numbers and decisions, synchronously and
+//! deterministically; they never see a model. The *stages* ask models for something, through the traits of
+//! [`uno_types::role`]; they read no files and know no clock.
+
+// Pure modules.
+pub mod error;
+
+// Stages.
+
+pub use error::LearnError;
