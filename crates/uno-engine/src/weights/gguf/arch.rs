@@ -21,25 +21,38 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig, EngineError> {
     let heads = m.size("attention.head_count")?;
     let kv_heads = m.optional_size("attention.head_count_kv")?.unwrap_or(heads);
     if heads % kv_heads != 0 {
-        return Err(EngineError::format(file.path(), format!("{heads} heads do not divide into {kv_heads} key heads")));
+        return Err(EngineError::format(
+            file.path(),
+            format!("{heads} heads do not divide into {kv_heads} key heads"),
+        ));
     }
     let head_dim = match m.optional_size("attention.key_length")? {
         Some(dim) => dim,
         None if hidden_size % heads == 0 => hidden_size / heads,
-        None => return Err(EngineError::format(file.path(), format!("{hidden_size} does not divide into {heads} heads"))),
-    };
-    for refused in ["expert_count", "attention.sliding_window"] {
-        // Phi-3 files carry the window of the 4k model, which equals its context and changes nothing below it.
-        let window_is_context = arch == Arch::Phi3 && refused == "attention.sliding_window";
-        if m.number(refused).is_some_and(|n| n > 0.0) && !window_is_context {
-            return Err(unsupported(file, format!("{name}.{refused}")));
+        None => {
+            return Err(EngineError::format(
+                file.path(),
+                format!("{hidden_size} does not divide into {heads} heads"),
+            ));
         }
+    };
+    let max_positions = m.size("context_length")?;
+    if m.number("expert_count").is_some_and(|n| n > 0.0) {
+        return Err(unsupported(file, format!("{name}.expert_count (mixture of experts)")));
+    }
+    if m.number("attention.sliding_window").is_some_and(|n| n > 0.0 && n < max_positions as f64) {
+        return Err(unsupported(file, format!("{name}.attention.sliding_window")));
     }
     let rotated = m.optional_size("rope.dimension_count")?.unwrap_or(head_dim);
     let embedding = file.tensors().get("token_embd.weight");
     let vocab_size = match embedding.map(|t| t.shape.as_slice()) {
         Some([rows, _]) => *rows,
-        _ => return Err(EngineError::MissingTensor { path: file.path().into(), name: "token_embd.weight".into() }),
+        _ => {
+            return Err(EngineError::MissingTensor {
+                path: file.path().into(),
+                name: "token_embd.weight".into(),
+            });
+        }
     };
     let tokenizer = file.tokenizer().ok();
     let eos = tokenizer.iter().flat_map(|t| [t.eos, t.eot]).flatten().collect::<Vec<_>>();
@@ -60,7 +73,7 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig, EngineError> {
         norm_eps: m
             .number("attention.layer_norm_rms_epsilon")
             .ok_or_else(|| missing(file, "attention.layer_norm_rms_epsilon"))? as f32,
-        max_positions: m.size("context_length")?,
+        max_positions,
         tied_head: !file.tensors().contains_key("output.weight"),
         qkv_bias: file.tensors().contains_key("blk.0.attn_q.bias"),
         qk_norm: arch == Arch::Qwen3,
@@ -98,7 +111,10 @@ impl Metadata<'_> {
         let Some(value) = self.value(key) else { return Ok(None) };
         match value.as_u64() {
             Some(n) if (1..1 << 31).contains(&n) => Ok(Some(n as usize)),
-            _ => Err(EngineError::format(self.file.path(), format!("{}.{key} is not a positive number", self.arch))),
+            _ => Err(EngineError::format(
+                self.file.path(),
+                format!("{}.{key} is not a positive number", self.arch),
+            )),
         }
     }
 

@@ -199,7 +199,9 @@ fn read_descriptions(reader: &mut Reader<'_>, count: usize) -> Result<Vec<(Strin
         let name = reader.string(&format!("name of tensor {index}"))?;
         let dims = reader.u32()? as usize;
         if dims > MAX_DIMS {
-            return Err(format!("tensor {name} says it has {dims} dimensions; at most {MAX_DIMS} are possible"));
+            return Err(format!(
+                "tensor {name} says it has {dims} dimensions; at most {MAX_DIMS} are possible"
+            ));
         }
         let dims = (0..dims).map(|_| reader.u64()).collect::<Result<_, _>>()?;
         let (code, offset) = (reader.u32()?, reader.u64()?);

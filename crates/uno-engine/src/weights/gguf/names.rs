@@ -42,7 +42,8 @@ pub(super) fn permuted_heads(file: &GgufFile, hf: &str) -> Result<Option<usize>,
     if file.architecture() != Some("llama") {
         return Ok(None);
     }
-    let projection = |name: &str| hf.ends_with(&format!("{name}.weight")) || hf.ends_with(&format!("{name}.bias"));
+    let projection =
+        |name: &str| hf.ends_with(&format!("{name}.weight")) || hf.ends_with(&format!("{name}.bias"));
     let (q, k) = (projection("self_attn.q_proj"), projection("self_attn.k_proj"));
     if !(q || k) {
         return Ok(None);
@@ -86,7 +87,9 @@ mod tests {
     fn names_are_mapped_and_others_refused() {
         assert_eq!(gguf_name("model.embed_tokens.weight").as_deref(), Some("token_embd.weight"));
         assert_eq!(gguf_name("model.layers.12.self_attn.q_proj.bias").as_deref(), Some("blk.12.attn_q.bias"));
-        for odd in ["", "model.layers.", "model.layers.x.mlp.up_proj.weight", "model.layers.1.mlp.weight", "x"] {
+        for odd in
+            ["", "model.layers.", "model.layers.x.mlp.up_proj.weight", "model.layers.1.mlp.weight", "x"]
+        {
             assert_eq!(gguf_name(odd), None, "{odd}");
         }
     }

@@ -53,7 +53,9 @@ impl<'a> Reader<'a> {
         let left = (self.bytes.len() - self.position) / item.max(1);
         match usize::try_from(count) {
             Ok(n) if n <= left => Ok(n),
-            _ => Err(format!("says it has {count} {what}, but there is room for at most {left}; the file is cut short or damaged")),
+            _ => Err(format!(
+                "says it has {count} {what}, but there is room for at most {left}; the file is cut short or damaged"
+            )),
         }
     }
 

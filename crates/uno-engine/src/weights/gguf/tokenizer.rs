@@ -51,7 +51,8 @@ pub struct TokenizerMetadata<'a> {
 
 impl<'a> TokenizerMetadata<'a> {
     pub(super) fn read(file: &'a GgufFile) -> Result<Self, EngineError> {
-        let missing = |key: &str| EngineError::format(file.path(), format!("metadata {key} is missing: no tokenizer"));
+        let missing =
+            |key: &str| EngineError::format(file.path(), format!("metadata {key} is missing: no tokenizer"));
         let key = "tokenizer.ggml.model";
         let model = file.value(key).and_then(Value::as_str).ok_or_else(|| missing(key))?;
         let key = "tokenizer.ggml.tokens";
@@ -77,7 +78,8 @@ impl<'a> TokenizerMetadata<'a> {
                 )),
             }
         };
-        let flag = |name: &str| file.value(&format!("tokenizer.ggml.add_{name}_token")).and_then(Value::as_bool);
+        let flag =
+            |name: &str| file.value(&format!("tokenizer.ggml.add_{name}_token")).and_then(Value::as_bool);
         Ok(Self {
             model,
             pre: file.value("tokenizer.ggml.pre").and_then(Value::as_str),

@@ -126,7 +126,9 @@ fn array(reader: &mut Reader<'_>, key: &str) -> Result<Value, String> {
         code::U16 | code::I16 => 2,
         code::U32 | code::I32 | code::F32 => 4,
         code::U64 | code::I64 | code::F64 | code::STRING => 8,
-        code::ARRAY => return Err(format!("metadata {key} is an array of arrays, which no known model uses")),
+        code::ARRAY => {
+            return Err(format!("metadata {key} is an array of arrays, which no known model uses"));
+        }
         code => return Err(format!("metadata {key} has the unknown item type {code}; the file is damaged")),
     };
     let count = reader.count("items", item).map_err(|e| format!("metadata {key} {e}"))?;
