@@ -1,1 +1,23 @@
-//! Run directories and the generation cache.
+//! Run directories and the generation cache: everything a run knows lies in one directory, and survives `kill -9`.
+//!
+//! - [`RunDir`]: opens and locks a run directory; artefacts are written to a temporary file, synced and renamed.
+//! - [`Manifest`]: `run.json`, which says what each stage read and wrote, so that an unchanged stage is skipped.
+//! - [`GenerationCache`], [`CachedChat`], [`CachedEmbedder`]: no generation is paid for twice.
+//! - [`TokenLedger`]: tokens paid and reused per stage, and the budget that stops a run.
+//!
+//! What a record or a rule means is no business of this crate: artefacts are any serde type.
+
+pub mod atomic;
+pub mod cache;
+pub mod error;
+pub mod hash;
+pub mod jsonl;
+pub mod ledger;
+pub mod manifest;
+pub mod run_dir;
+
+pub use cache::{CachedChat, CachedEmbedder, EmbeddingCache, GenerationCache};
+pub use error::StoreError;
+pub use ledger::{StageTokens, TokenLedger};
+pub use manifest::{Manifest, ModelStamp, OutputStamp, StageRecord, StageState};
+pub use run_dir::RunDir;

@@ -96,6 +96,9 @@ pub enum ModelError {
     /// The embedded engine failed.
     #[error("{0}")]
     Engine(String),
+    /// Nothing more may be paid for or kept (budget used up, disk full): the run stops and can go on later.
+    #[error("{0}")]
+    Stopped(String),
 }
 
 /// Receives the result of request `index` as soon as it is there. Called on the thread that called `generate`.
