@@ -6,7 +6,9 @@ use uno_types::ModelError;
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum LearnError {
     /// A vector or matrix has another shape than the rest.
-    #[error("{what}: expected {expected} values, found {found}; all vectors of a run must come from the same embedder")]
+    #[error(
+        "{what}: expected {expected} values, found {found}; all vectors of a run must come from the same embedder"
+    )]
     Shape {
         /// Which vector, for example `rule embeddings of record r17`.
         what: String,
@@ -16,7 +18,9 @@ pub enum LearnError {
         found: usize,
     },
     /// A vector holds NaN or an infinity.
-    #[error("{what}: value {position} is not a finite number; embed the texts again or check the embedding model")]
+    #[error(
+        "{what}: value {position} is not a finite number; embed the texts again or check the embedding model"
+    )]
     NotFinite {
         /// Which vector.
         what: String,
@@ -24,7 +28,9 @@ pub enum LearnError {
         position: usize,
     },
     /// More points than the quadratic algorithm is meant for.
-    #[error("{found} records are too many to cluster at once (limit {limit}); sample the logs or learn in steps")]
+    #[error(
+        "{found} records are too many to cluster at once (limit {limit}); sample the logs or learn in steps"
+    )]
     TooMany {
         /// Records given.
         found: usize,

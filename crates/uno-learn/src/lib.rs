@@ -5,7 +5,15 @@
 //! [`uno_types::role`]; they read no files and know no clock.
 
 // Pure modules.
+pub mod bleu;
+pub mod cluster;
 pub mod error;
+pub mod features;
+pub mod gap;
+pub mod guards;
+pub mod split;
+pub mod stats;
+pub mod ward;
 
 // Stages.
 
