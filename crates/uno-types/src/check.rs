@@ -43,6 +43,8 @@ pub enum Check {
     },
     /// No list of any kind.
     NoList,
+    /// No bullet list; a numbered one is allowed.
+    NoBulletList,
     /// A Markdown table.
     Table,
     /// A fenced code block somewhere.
@@ -83,4 +85,11 @@ pub enum Check {
     Chinese,
     /// The answer is in English.
     English,
+    /// No emoji.
+    NoEmoji,
+    /// All of these hold: a rule that asks for several things at once.
+    All {
+        /// The parts; two or more.
+        checks: Vec<Check>,
+    },
 }
