@@ -10,8 +10,17 @@
 
 pub mod bert;
 pub mod config;
+pub mod decoder;
 pub mod error;
+pub mod generate;
+mod kernel;
+pub mod lora;
+mod memory;
 pub mod weights;
 
 pub use config::{Arch, ModelConfig, Rope, RopeScaling};
+pub use decoder::{Decoder, Dropout, Logits, Packed, Workspace};
 pub use error::EngineError;
+pub use generate::{KvBlock, Sequence};
+pub use lora::{LoraConfig, LoraGrads, LoraWeights, Side, Target, TensorName};
+pub use memory::peak_rss_mib;

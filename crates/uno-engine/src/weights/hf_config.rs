@@ -118,7 +118,10 @@ fn parse(text: &[u8], path: &Path) -> Result<ModelConfig, EngineError> {
         None if arch == Arch::Qwen3 => 128,
         None if raw.hidden_size % heads == 0 => raw.hidden_size / heads,
         None => {
-            return Err(format(format!("hidden_size {} does not divide into {heads} heads", raw.hidden_size)));
+            return Err(format(format!(
+                "hidden_size {} does not divide into {heads} heads",
+                raw.hidden_size
+            )));
         }
     };
     if head_dim == 0 || head_dim % 2 != 0 || head_dim > 1 << 16 {

@@ -1,0 +1,133 @@
+//! A frozen linear layer with LoRA beside it: y = x Wᵀ + bias + scale · (mask(x) Aᵀ) Bᵀ, and its backward.
+
+use super::Linear;
+use super::workspace::sized;
+use crate::kernel::activation::add_bias;
+use crate::kernel::dropout::{Dropout, Mask};
+use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::product::{Into, Threads, matmul};
+use crate::lora::{GroupGrads, GroupWeights};
+
+/// Dropout of one layer of the model.
+#[derive(Clone, Copy)]
+pub(crate) struct LayerDropout {
+    pub(crate) dropout: Dropout,
+    pub(crate) layer: usize,
+}
+
+impl LayerDropout {
+    fn mask(&self, group: &GroupWeights<'_>, slot: usize) -> Mask {
+        self.dropout.mask(self.layer, group.shape.slots[slot].target as usize)
+    }
+}
+
+impl Linear {
+    /// `y` [n, out] = x Wᵀ + bias.
+    pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32]) {
+        let weight = Mat::dense(&self.weight, self.out, self.input);
+        matmul(
+            MatMut::dense(y, n, self.out),
+            Into::Set,
+            Mat::dense(x, n, self.input),
+            weight.t(),
+            1.0,
+            Threads::All,
+        );
+        if let Some(bias) = &self.bias {
+            add_bias(&mut y[..n * self.out], self.out, bias);
+        }
+    }
+
+    /// `dx` [n, in] = dy W.
+    pub(crate) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32]) {
+        let weight = Mat::dense(&self.weight, self.out, self.input);
+        matmul(
+            MatMut::dense(dx, n, self.input),
+            Into::Set,
+            Mat::dense(dy, n, self.out),
+            weight,
+            1.0,
+            Threads::All,
+        );
+    }
+}
+
+/// Adds the LoRA part of a group to `y` [n, group output]; `inner` keeps x Aᵀ for the backward.
+pub(crate) fn lora_forward(
+    group: &GroupWeights<'_>,
+    n: usize,
+    x: &[f32],
+    y: &mut [f32],
+    inner: &mut Vec<f32>,
+    dropout: Option<(LayerDropout, &mut Vec<f32>)>,
+) {
+    let (input, output, width) = (group.shape.input, group.shape.output, group.width());
+    let inner = sized(inner, n * width);
+    match dropout {
+        None => {
+            let out = MatMut::dense(inner, n, width);
+            matmul(out, Into::Set, Mat::dense(x, n, input), group.a_all().t(), 1.0, Threads::All);
+        }
+        Some((dropout, dropped)) => {
+            let dropped = sized(dropped, n * input);
+            for slot in 0..group.shape.slots.len() {
+                dropout.mask(group, slot).apply(&x[..n * input], dropped);
+                let out = MatMut::strided(&mut inner[slot * group.rank..], n, group.rank, width);
+                matmul(out, Into::Set, Mat::dense(dropped, n, input), group.a(slot).t(), 1.0, Threads::All);
+            }
+        }
+    }
+    for (i, slot) in group.shape.slots.iter().enumerate() {
+        let u = Mat::strided(&inner[i * group.rank..], n, group.rank, width);
+        let out = MatMut::strided(&mut y[slot.column..], n, slot.out, output);
+        matmul(out, Into::Add, u, group.b(i).t(), group.scale, Threads::All);
+    }
+}
+
+/// What the backward of a group reads and the scratch it uses.
+pub(crate) struct LoraBackward<'a> {
+    pub(crate) group: GroupWeights<'a>,
+    pub(crate) n: usize,
+    /// The group's input [n, in] and saved inner activation.
+    pub(crate) x: &'a [f32],
+    pub(crate) inner: &'a [f32],
+    /// Gradient of the group's joint output [n, out].
+    pub(crate) dy: &'a [f32],
+    pub(crate) d_inner: &'a mut Vec<f32>,
+    pub(crate) dropout: Option<(LayerDropout, &'a mut Vec<f32>)>,
+}
+
+impl LoraBackward<'_> {
+    /// Adds to the gradients of A and B, and to `dx` [n, in] when the input's gradient is wanted.
+    pub(crate) fn run(self, grads: &mut GroupGrads<'_>, mut dx: Option<&mut [f32]>) {
+        let LoraBackward { group, n, x, inner, dy, d_inner, dropout } = self;
+        let (input, output, width, rank) = (group.shape.input, group.shape.output, group.width(), group.rank);
+        let d_inner = sized(d_inner, n * width);
+        for (i, slot) in group.shape.slots.iter().enumerate() {
+            let dy = Mat::strided(&dy[slot.column..], n, slot.out, output);
+            let u = Mat::strided(&inner[i * rank..], n, rank, width);
+            let du = MatMut::strided(&mut d_inner[i * rank..], n, rank, width);
+            matmul(du, Into::Set, dy, group.b(i), group.scale, Threads::All);
+            matmul(grads.b(i), Into::Add, dy.t(), u, group.scale, Threads::All);
+        }
+        let Some((dropout, dropped)) = dropout else {
+            let du = Mat::dense(d_inner, n, width);
+            matmul(grads.a_all(), Into::Add, du.t(), Mat::dense(x, n, input), 1.0, Threads::All);
+            if let Some(dx) = dx {
+                matmul(MatMut::dense(dx, n, input), Into::Add, du, group.a_all(), 1.0, Threads::All);
+            }
+            return;
+        };
+        let dropped = sized(dropped, n * input);
+        for i in 0..group.shape.slots.len() {
+            let mask = dropout.mask(&group, i);
+            let du = Mat::strided(&d_inner[i * rank..], n, rank, width);
+            mask.apply(&x[..n * input], dropped);
+            matmul(grads.a(i), Into::Add, du.t(), Mat::dense(dropped, n, input), 1.0, Threads::All);
+            if let Some(dx) = &mut dx {
+                matmul(MatMut::dense(dropped, n, input), Into::Set, du, group.a(i), 1.0, Threads::All);
+                mask.apply_add(dropped, &mut dx[..n * input]);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Causal attention over packed segments. Scores of a segment are computed in blocks of query rows, each against the keys
+//! that its last row may see, so that hardly any work goes into what the causal mask hides.
+
+use rayon::prelude::*;
+
+use super::packed::Segment;
+use super::workspace::sized;
+use crate::config::ModelConfig;
+use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::product::{Into, Threads, matmul};
+use crate::kernel::softmax::softmax;
+
+/// Query rows per block.
+pub(super) const BLOCK: usize = 64;
+
+/// Probabilities of all segments and heads: how many numbers, and how many per head of a segment.
+pub(super) fn probabilities(segment: &Segment) -> usize {
+    segment.rows.len() * segment.keys()
+}
+
+/// Where the parts of a row of q | k | v begin.
+#[derive(Clone, Copy)]
+pub(super) struct Columns {
+    pub(super) heads: usize,
+    pub(super) per_kv: usize,
+    pub(super) head_dim: usize,
+    pub(super) q_dim: usize,
+    pub(super) kv_dim: usize,
+    pub(super) stride: usize,
+    pub(super) scale: f32,
+}
+
+impl Columns {
+    pub(super) fn new(config: &ModelConfig) -> Self {
+        Columns {
+            heads: config.heads,
+            per_kv: config.heads / config.kv_heads,
+            head_dim: config.head_dim,
+            q_dim: config.q_dim(),
+            kv_dim: config.kv_dim(),
+            stride: config.q_dim() + 2 * config.kv_dim(),
+            scale: 1.0 / (config.head_dim as f32).sqrt(),
+        }
+    }
+
+    /// `rows` rows from `first` of the columns that begin at `column`.
+    fn view<'a>(&self, qkv: &'a [f32], first: usize, rows: usize, column: usize) -> Mat<'a> {
+        Mat::strided(&qkv[first * self.stride + column..], rows, self.head_dim, self.stride)
+    }
+
+    pub(super) fn q<'a>(&self, qkv: &'a [f32], head: usize, first: usize, rows: usize) -> Mat<'a> {
+        self.view(qkv, first, rows, head * self.head_dim)
+    }
+
+    pub(super) fn k<'a>(&self, qkv: &'a [f32], head: usize, first: usize, rows: usize) -> Mat<'a> {
+        self.view(qkv, first, rows, self.q_dim + head / self.per_kv * self.head_dim)
+    }
+
+    pub(super) fn v<'a>(&self, qkv: &'a [f32], head: usize, first: usize, rows: usize) -> Mat<'a> {
+        self.view(qkv, first, rows, self.q_dim + self.kv_dim + head / self.per_kv * self.head_dim)
+    }
+}
+
+/// The two runs of keys that a block of queries sees: (first row, rows, first column of its scores).
+pub(super) fn runs(segment: &Segment, last: usize) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+    let prefix = (segment.prefix.start, segment.prefix.len(), 0);
+    let own = (segment.rows.start, last, segment.prefix.len());
+    [prefix, own].into_iter().filter(|(_, n, _)| *n > 0)
+}
+
+/// One head of one segment: fills `probabilities` [rows, keys] and `out` [rows, head_dim].
+fn one(
+    columns: &Columns,
+    qkv: &[f32],
+    segment: &Segment,
+    head: usize,
+    probabilities: &mut [f32],
+    out: &mut [f32],
+) {
+    let (rows, keys, dim) = (segment.rows.len(), segment.keys(), columns.head_dim);
+    for from in (0..rows).step_by(BLOCK) {
+        let n = BLOCK.min(rows - from);
+        let block = &mut probabilities[from * keys..(from + n) * keys];
+        let q = columns.q(qkv, head, segment.rows.start + from, n);
+        for (first, count, column) in runs(segment, from + n) {
+            let scores = MatMut::strided(&mut block[column..], n, count, keys);
+            let k = columns.k(qkv, head, first, count);
+            matmul(scores, Into::Set, q, k.t(), columns.scale, Threads::One);
+        }
+        for (i, row) in block.chunks_exact_mut(keys).enumerate() {
+            let (seen, hidden) = row.split_at_mut(segment.prefix.len() + from + i + 1);
+            softmax(seen);
+            hidden.fill(0.0);
+        }
+        let mut into = Into::Set;
+        for (first, count, column) in runs(segment, from + n) {
+            let out = MatMut::dense(&mut out[from * dim..], n, dim);
+            let p = Mat::strided(&block[column..], n, count, keys);
+            matmul(out, into, p, columns.v(qkv, head, first, count), 1.0, Threads::One);
+            into = Into::Add;
+        }
+    }
+}
+
+/// Heads' outputs [n, q_dim] from q | k | v; keeps the probabilities for the backward.
+pub(super) fn forward(
+    columns: &Columns,
+    segments: &[Segment],
+    qkv: &[f32],
+    kept: &mut Vec<f32>,
+    head_major: &mut Vec<f32>,
+    out: &mut [f32],
+) {
+    let (dim, heads) = (columns.head_dim, columns.heads);
+    let total: usize = segments.iter().map(probabilities).sum();
+    let n = out.len() / columns.q_dim;
+    let mut tasks = Vec::with_capacity(segments.len() * heads);
+    let (mut p, mut o) = (sized(kept, heads * total), sized(head_major, heads * n * dim));
+    for segment in segments {
+        for head in 0..heads {
+            let (p_task, p_rest) = p.split_at_mut(probabilities(segment));
+            let (o_task, o_rest) = o.split_at_mut(segment.rows.len() * dim);
+            tasks.push((segment, head, p_task, o_task));
+            (p, o) = (p_rest, o_rest);
+        }
+    }
+    tasks
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|(segment, head, p, o)| one(columns, qkv, segment, head, p, o));
+    let mut from = 0;
+    for segment in segments {
+        for head in 0..heads {
+            for row in segment.rows.clone() {
+                let to = row * columns.q_dim + head * dim;
+                out[to..to + dim].copy_from_slice(&head_major[from..from + dim]);
+                from += dim;
+            }
+        }
+    }
+}

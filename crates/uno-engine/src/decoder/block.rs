@@ -1,0 +1,127 @@
+//! Forward of one transformer block over the rows of a pass.
+
+use super::adapted::{LayerDropout, lora_forward};
+use super::attention::{self, Columns};
+use super::packed::Segment;
+use super::workspace::{Saved, Scratch, sized};
+use super::{Block, HeadNorms};
+use crate::config::ModelConfig;
+use crate::kernel::activation::{add, swiglu};
+use crate::kernel::dropout::Dropout;
+use crate::kernel::norm;
+use crate::kernel::parallel::rows_per_task;
+use crate::kernel::rope::{Angles, rotate};
+use crate::lora::{Group, LoraWeights};
+
+/// What all blocks of a pass share.
+pub(super) struct Pass<'a> {
+    pub(super) config: &'a ModelConfig,
+    pub(super) segments: &'a [Segment],
+    pub(super) angles: Angles,
+    pub(super) n: usize,
+    pub(super) adapter: Option<&'a LoraWeights>,
+    pub(super) dropout: Option<Dropout>,
+}
+
+impl Pass<'_> {
+    pub(super) fn dropout(&self, layer: usize) -> Option<LayerDropout> {
+        self.dropout.map(|dropout| LayerDropout { dropout, layer })
+    }
+
+    /// Adds the adapter's part of a group to `y`.
+    fn adapt(
+        &self,
+        layer: usize,
+        group: Group,
+        x: &[f32],
+        y: &mut [f32],
+        inner: &mut [Vec<f32>; 4],
+        dropped: &mut Vec<f32>,
+    ) {
+        if let Some(weights) = self.adapter.and_then(|a| a.group(layer, group)) {
+            let dropout = self.dropout(layer).map(|d| (d, dropped));
+            lora_forward(&weights, self.n, x, y, &mut inner[group as usize], dropout);
+        }
+    }
+}
+
+/// Normalises the q and k heads of each row in place (Qwen3), keeping what the backward needs.
+pub(crate) fn norm_heads(
+    config: &ModelConfig,
+    norms: &HeadNorms,
+    qkv: &mut [f32],
+    raw: &mut [f32],
+    inverse: &mut [f32],
+) {
+    let (q, kv) = (config.q_dim(), config.kv_dim());
+    let heads = config.heads + config.kv_heads;
+    let rows = qkv
+        .chunks_exact_mut(q + 2 * kv)
+        .zip(raw.chunks_exact_mut(q + kv))
+        .zip(inverse.chunks_exact_mut(heads));
+    for ((row, raw), inverse) in rows {
+        raw.copy_from_slice(&row[..q + kv]);
+        let (q_inverse, k_inverse) = inverse.split_at_mut(config.heads);
+        norm::heads_in_place(&mut row[..q], &norms.q, config.norm_eps, q_inverse);
+        norm::heads_in_place(&mut row[q..q + kv], &norms.k, config.norm_eps, k_inverse);
+    }
+}
+
+impl Block {
+    /// `scratch.x` [n, hidden] becomes the block's output; `saved` keeps what [`Block::backward`] needs.
+    pub(super) fn forward(&self, pass: &Pass<'_>, layer: usize, saved: &mut Saved, scratch: &mut Scratch) {
+        let (config, n) = (pass.config, pass.n);
+        let (hidden, inner_size) = (config.hidden_size, config.intermediate_size);
+        let columns = Columns::new(config);
+        let x = &mut scratch.x[..n * hidden];
+        let Saved { inner, .. } = saved;
+
+        sized(&mut saved.input, n * hidden).copy_from_slice(x);
+        let normed = sized(&mut scratch.normed, n * hidden);
+        norm::forward(x, &self.attention_norm, config.norm_eps, normed, sized(&mut saved.input_inverse, n));
+        let qkv = sized(&mut saved.qkv, n * columns.stride);
+        self.qkv.forward(n, normed, qkv);
+        pass.adapt(layer, Group::AttentionIn, normed, qkv, inner, &mut scratch.dropped);
+        if let Some(norms) = &self.head_norms {
+            let raw = sized(&mut saved.raw_qk, n * (columns.q_dim + columns.kv_dim));
+            let inverse = sized(&mut saved.qk_inverse, n * (config.heads + config.kv_heads));
+            norm_heads(config, norms, qkv, raw, inverse);
+        }
+        rotate(qkv, columns.stride, columns.q_dim + columns.kv_dim, columns.head_dim, &pass.angles, 1.0);
+        let heads = sized(&mut saved.heads, n * columns.q_dim);
+        attention::forward(
+            &columns,
+            pass.segments,
+            qkv,
+            &mut saved.probabilities,
+            &mut scratch.head_major,
+            heads,
+        );
+        let projected = sized(&mut scratch.projected, n * hidden);
+        self.out.forward(n, heads, projected);
+        pass.adapt(layer, Group::AttentionOut, heads, projected, inner, &mut scratch.dropped);
+        add_rows(x, projected);
+
+        sized(&mut saved.middle, n * hidden).copy_from_slice(x);
+        norm::forward(x, &self.mlp_norm, config.norm_eps, normed, sized(&mut saved.middle_inverse, n));
+        let gate_up = sized(&mut saved.gate_up, n * 2 * inner_size);
+        self.gate_up.forward(n, normed, gate_up);
+        pass.adapt(layer, Group::MlpIn, normed, gate_up, inner, &mut scratch.dropped);
+        let activation = sized(&mut scratch.activation, n * inner_size);
+        swiglu(gate_up, inner_size, activation);
+        self.down.forward(n, activation, projected);
+        pass.adapt(layer, Group::MlpOut, activation, projected, inner, &mut scratch.dropped);
+        add_rows(x, projected);
+    }
+}
+
+/// `x += y`, split among threads when it is long.
+pub(crate) fn add_rows(x: &mut [f32], y: &[f32]) {
+    use rayon::prelude::*;
+    let task = rows_per_task(x.len() / 4096) * 4096;
+    if task >= x.len() {
+        add(x, y);
+    } else {
+        x.par_chunks_mut(task).zip(y.par_chunks(task)).for_each(|(x, y)| add(x, y));
+    }
+}

@@ -1,0 +1,236 @@
+//! One step of a batch.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::cache::{Cache, KvBlock};
+use super::sequence::Sequence;
+use crate::config::ModelConfig;
+use crate::decoder::{Block, Decoder, Logits, add_rows, lora_forward, norm_heads};
+use crate::error::EngineError;
+use crate::kernel::activation::swiglu;
+use crate::kernel::attend::attend;
+use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::norm;
+use crate::kernel::parallel::in_pool;
+use crate::kernel::product::{Into, Threads, matmul};
+use crate::kernel::rope::{Angles, rotate};
+use crate::lora::{Group, LoraWeights};
+
+/// Rows of the batch in the order of computation: those with the same adapter are adjacent.
+struct Step<'a> {
+    config: &'a ModelConfig,
+    n: usize,
+    /// Per token: its sequence (index into the ordered sequences) and its position in the sequence's own cache.
+    tokens: Vec<(usize, usize)>,
+    angles: Angles,
+    /// Runs of adjacent tokens with the same adapter: first token, number, adapter.
+    runs: Vec<(usize, usize, Arc<LoraWeights>)>,
+}
+
+/// Buffers of a step.
+struct Buffers {
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    inverse: Vec<f32>,
+    qkv: Vec<f32>,
+    heads: Vec<f32>,
+    projected: Vec<f32>,
+    gate_up: Vec<f32>,
+    activation: Vec<f32>,
+    inner: Vec<f32>,
+    raw_qk: Vec<f32>,
+    qk_inverse: Vec<f32>,
+}
+
+impl Buffers {
+    fn new(config: &ModelConfig, n: usize) -> Self {
+        let (q, kv) = (config.q_dim(), config.kv_dim());
+        let zeros = |width: usize| vec![0.0; n * width];
+        Buffers {
+            x: zeros(config.hidden_size),
+            normed: zeros(config.hidden_size),
+            inverse: zeros(1),
+            qkv: zeros(q + 2 * kv),
+            heads: zeros(q),
+            projected: zeros(config.hidden_size),
+            gate_up: zeros(2 * config.intermediate_size),
+            activation: zeros(config.intermediate_size),
+            inner: Vec::new(),
+            raw_qk: zeros(if config.qk_norm { q + kv } else { 0 }),
+            qk_inverse: zeros(if config.qk_norm { config.heads + config.kv_heads } else { 0 }),
+        }
+    }
+}
+
+impl Decoder {
+    /// Computes the keys and values of a prompt prefix once, to be shared by sequences that continue it.
+    ///
+    /// # Errors
+    /// As [`Decoder::advance`].
+    pub fn prefill_prefix(
+        &self,
+        ids: &[u32],
+        adapter: Option<&Arc<LoraWeights>>,
+    ) -> Result<Arc<KvBlock>, EngineError> {
+        let mut sequence = self.start(None, adapter.cloned(), ids.len());
+        self.feed(&mut [(&mut sequence, ids)], false)?;
+        let Sequence { own, adapter, .. } = sequence;
+        Ok(Arc::new(KvBlock { cache: own, adapter }))
+    }
+
+    /// Begins a sequence behind an optional shared prefix. `capacity` is the number of own tokens it may hold (prompt and
+    /// generated); memory is taken as they come. A prefix computed with another adapter is refused by the first
+    /// [`Decoder::advance`].
+    pub fn start(
+        &self,
+        prefix: Option<Arc<KvBlock>>,
+        adapter: Option<Arc<LoraWeights>>,
+        capacity: usize,
+    ) -> Sequence {
+        Sequence::new(&self.config, prefix, adapter, capacity)
+    }
+
+    /// Feeds tokens to several sequences at once: one token each is decoding, more is prefill. Every row may have another
+    /// adapter, length and number of tokens. Returns the logits [rows, vocab] after each sequence's last fed token.
+    ///
+    /// # Errors
+    /// When a row has no tokens or more than it has room for, a token is outside the vocabulary, or an adapter is another
+    /// model's. No sequence has changed then.
+    pub fn advance(&self, rows: &mut [(&mut Sequence, &[u32])]) -> Result<Logits, EngineError> {
+        self.feed(rows, true)
+    }
+
+    fn feed(&self, rows: &mut [(&mut Sequence, &[u32])], want_logits: bool) -> Result<Logits, EngineError> {
+        for (sequence, ids) in rows.iter() {
+            sequence.check(ids.len())?;
+            self.check_ids(ids)?;
+            if let Some(adapter) = &sequence.adapter {
+                adapter.check_model(&self.config)?;
+            }
+        }
+        let vocab = self.config.vocab_size;
+        if rows.is_empty() {
+            return Ok(Logits { data: Vec::new(), vocab });
+        }
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|i| (rows[*i].0.adapter.as_ref().map_or(std::ptr::null(), Arc::as_ptr), *i));
+        in_pool(|| {
+            let step = Step::new(self, rows, &order);
+            let mut buffers = Buffers::new(&self.config, step.n);
+            self.embed(order.iter().flat_map(|i| rows[*i].1), &mut buffers.x)?;
+            for (layer, block) in self.blocks.iter().enumerate() {
+                block.advance(&step, layer, rows, &mut buffers);
+            }
+            for (sequence, ids) in rows.iter_mut() {
+                sequence.own.len += ids.len();
+            }
+            Ok(Logits {
+                data: if want_logits { self.last_logits(rows, &order, &buffers.x) } else { Vec::new() },
+                vocab,
+            })
+        })
+    }
+
+    /// Logits of the last token of each row, in the caller's order.
+    fn last_logits(&self, rows: &[(&mut Sequence, &[u32])], order: &[usize], x: &[f32]) -> Vec<f32> {
+        let (hidden, vocab, n) = (self.config.hidden_size, self.config.vocab_size, rows.len());
+        let mut last = vec![0.0; n * hidden];
+        let mut end = 0;
+        for i in order {
+            end += rows[*i].1.len();
+            last[i * hidden..(i + 1) * hidden].copy_from_slice(&x[(end - 1) * hidden..end * hidden]);
+        }
+        let mut normed = vec![0.0; n * hidden];
+        norm::forward(&last, &self.norm, self.config.norm_eps, &mut normed, &mut vec![0.0; n]);
+        let mut data = vec![0.0; n * vocab];
+        let head = Mat::dense(self.head(), vocab, hidden);
+        let view = MatMut::dense(&mut data, n, vocab);
+        matmul(view, Into::Set, Mat::dense(&normed, n, hidden), head.t(), 1.0, Threads::All);
+        data
+    }
+}
+
+impl<'a> Step<'a> {
+    fn new(decoder: &'a Decoder, rows: &[(&mut Sequence, &[u32])], order: &[usize]) -> Self {
+        let mut tokens = Vec::new();
+        let mut positions = Vec::new();
+        let mut runs: Vec<(usize, usize, Arc<LoraWeights>)> = Vec::new();
+        for i in order {
+            let (sequence, ids) = &rows[*i];
+            if let Some(adapter) = &sequence.adapter {
+                match runs.last_mut() {
+                    Some((_, n, last)) if Arc::ptr_eq(last, adapter) => *n += ids.len(),
+                    _ => runs.push((tokens.len(), ids.len(), adapter.clone())),
+                }
+            }
+            let own = sequence.own.len;
+            tokens.extend((0..ids.len()).map(|t| (*i, own + t)));
+            positions.extend((0..ids.len()).map(|t| sequence.len() + t));
+        }
+        let angles = decoder.frequencies.angles(&positions);
+        Step { config: &decoder.config, n: tokens.len(), tokens, angles, runs }
+    }
+
+    /// Adds the adapters' parts of a group to `y`, run by run.
+    fn adapt(&self, layer: usize, group: Group, x: &[f32], y: &mut [f32], inner: &mut Vec<f32>) {
+        for (first, n, adapter) in &self.runs {
+            if let Some(weights) = adapter.group(layer, group) {
+                let (input, output) = (weights.shape.input, weights.shape.output);
+                let x = &x[first * input..(first + n) * input];
+                lora_forward(&weights, *n, x, &mut y[first * output..(first + n) * output], inner, None);
+            }
+        }
+    }
+
+    /// Every token attends to its prefix and to its own cache up to itself. One task per token and key/value head.
+    fn attend(&self, layer: usize, rows: &[(&mut Sequence, &[u32])], qkv: &[f32], out: &mut [f32]) {
+        let config = self.config;
+        let (dim, kv_heads) = (config.head_dim, config.kv_heads);
+        let stride = config.q_dim() + 2 * config.kv_dim();
+        let width = config.q_dim() / kv_heads;
+        out.par_chunks_mut(width).enumerate().for_each_init(Vec::new, |scores, (task, out)| {
+            let (token, head) = (task / kv_heads, task % kv_heads);
+            let (row, position) = self.tokens[token];
+            let sequence: &Sequence = rows[row].0;
+            let q = &qkv[token * stride + head * width..][..width];
+            let own = sequence.own.head(layer, head, position + 1);
+            match &sequence.prefix {
+                None => attend(q, &[own], dim, out, scores),
+                Some(prefix) => {
+                    let shared: &Cache = &prefix.cache;
+                    attend(q, &[shared.head(layer, head, shared.len), own], dim, out, scores);
+                }
+            }
+        });
+    }
+}
+
+impl Block {
+    fn advance(&self, step: &Step<'_>, layer: usize, rows: &mut [(&mut Sequence, &[u32])], b: &mut Buffers) {
+        let (config, n) = (step.config, step.n);
+        let (q, kv) = (config.q_dim(), config.kv_dim());
+        norm::forward(&b.x, &self.attention_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
+        self.qkv.forward(n, &b.normed, &mut b.qkv);
+        step.adapt(layer, Group::AttentionIn, &b.normed, &mut b.qkv, &mut b.inner);
+        if let Some(norms) = &self.head_norms {
+            norm_heads(config, norms, &mut b.qkv, &mut b.raw_qk, &mut b.qk_inverse);
+        }
+        rotate(&mut b.qkv, q + 2 * kv, q + kv, config.head_dim, &step.angles, 1.0);
+        for ((row, position), qkv) in step.tokens.iter().zip(b.qkv.chunks_exact(q + 2 * kv)) {
+            rows[*row].0.own.store(layer, *position, &qkv[q..q + kv], &qkv[q + kv..]);
+        }
+        step.attend(layer, rows, &b.qkv, &mut b.heads);
+        self.out.forward(n, &b.heads, &mut b.projected);
+        step.adapt(layer, Group::AttentionOut, &b.heads, &mut b.projected, &mut b.inner);
+        add_rows(&mut b.x, &b.projected);
+        norm::forward(&b.x, &self.mlp_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
+        self.gate_up.forward(n, &b.normed, &mut b.gate_up);
+        step.adapt(layer, Group::MlpIn, &b.normed, &mut b.gate_up, &mut b.inner);
+        swiglu(&b.gate_up, config.intermediate_size, &mut b.activation);
+        self.down.forward(n, &b.activation, &mut b.projected);
+        step.adapt(layer, Group::MlpOut, &b.activation, &mut b.projected, &mut b.inner);
+        add_rows(&mut b.x, &b.projected);
+    }
+}

@@ -1,0 +1,16 @@
+//! Numeric kernels over plain slices. The widest instruction set is found at run time; every kernel has a portable form.
+//!
+//! Results do not depend on the number of threads: work is split by output rows or columns, never along a sum.
+
+pub(crate) mod activation;
+pub(crate) mod attend;
+pub(crate) mod dropout;
+pub(crate) mod exp;
+pub(crate) mod level;
+pub(crate) mod matrix;
+pub(crate) mod norm;
+pub(crate) mod parallel;
+pub(crate) mod product;
+pub(crate) mod rope;
+pub(crate) mod skinny;
+pub(crate) mod softmax;

@@ -1,0 +1,75 @@
+//! Matrix products: the `gemm` crate for large ones, [`super::skinny`] for a few rows against a long weight.
+
+use super::matrix::{Mat, MatMut};
+use super::skinny;
+
+/// Whether a product may use all threads of the pool or runs inside a task that is already one of many.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// All threads of the current pool.
+    All,
+    /// The calling thread only.
+    One,
+}
+
+/// What happens to the output's old content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Into {
+    /// Overwritten (it may be uninitialised garbage such as NaN).
+    Set,
+    /// Added to.
+    Add,
+}
+
+/// Up to this many rows the weights are streamed once by the skinny kernel; above it `gemm`'s packing pays.
+const SKINNY_ROWS: usize = 32;
+
+/// `out (+)= scale * a * b`.
+pub(crate) fn matmul(mut out: MatMut<'_>, into: Into, a: Mat<'_>, b: Mat<'_>, scale: f32, threads: Threads) {
+    assert!(
+        a.cols == b.rows && out.rows == a.rows && out.cols == b.cols,
+        "product of {}x{} and {}x{} into {}x{}",
+        a.rows,
+        a.cols,
+        b.rows,
+        b.cols,
+        out.rows,
+        out.cols
+    );
+    if out.rows == 0 || out.cols == 0 {
+        return;
+    }
+    if a.rows <= SKINNY_ROWS && a.col_stride == 1 && b.row_stride == 1 {
+        skinny::product(&mut out, into, a, b.t(), scale, threads);
+        return;
+    }
+    let parallelism = match (threads, rayon::current_num_threads()) {
+        (Threads::One, _) | (_, 1) => gemm::Parallelism::None,
+        (Threads::All, n) => gemm::Parallelism::Rayon(n),
+    };
+    // SAFETY: the views were checked against their slices when they were made, the shapes agree (assert above), and `out`
+    // borrows its slice mutably, so that it overlaps neither input.
+    unsafe {
+        gemm::gemm(
+            out.rows,
+            out.cols,
+            a.cols,
+            out.as_mut_ptr(),
+            1,
+            out.stride as isize,
+            into == Into::Add,
+            a.as_ptr(),
+            a.col_stride as isize,
+            a.row_stride as isize,
+            b.as_ptr(),
+            b.col_stride as isize,
+            b.row_stride as isize,
+            1.0,
+            scale,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}

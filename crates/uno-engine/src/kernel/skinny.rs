@@ -1,0 +1,356 @@
+//! A few rows against a long row-major weight, `y[m, n] (+)= scale * x[m, k] · w[n, k]ᵀ`: each weight row is read once from
+//! memory while the rows of x stay in cache. This is what decoding spends its time on.
+//!
+//! Each output is one dot product whose order of additions depends on `k` only, so that a sequence gets the same bits in
+//! any batch and with any number of threads.
+
+use super::level::{Level, level};
+use super::matrix::{Mat, MatMut};
+use super::parallel::ranges;
+use super::product::{Into, Threads};
+
+/// A vector register of f32.
+trait Lanes: Copy {
+    const WIDTH: usize;
+    /// # Safety
+    /// The machine has the implementing instruction set (so for all functions here).
+    unsafe fn zero() -> Self;
+    /// # Safety
+    /// `p` is readable for `WIDTH` elements.
+    unsafe fn load(p: *const f32) -> Self;
+    /// # Safety
+    /// `p` is readable for `n < WIDTH` elements; the others become zero.
+    unsafe fn load_part(p: *const f32, n: usize) -> Self;
+    /// # Safety
+    /// See [`Lanes::zero`].
+    unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// The sum of each of four registers.
+    /// # Safety
+    /// See [`Lanes::zero`].
+    unsafe fn sums(v: [Self; 4]) -> [f32; 4];
+}
+
+impl Lanes for [f32; 8] {
+    const WIDTH: usize = 8;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        [0.0; 8]
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller promises WIDTH readable elements.
+        unsafe { p.cast::<[f32; 8]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn load_part(p: *const f32, n: usize) -> Self {
+        // SAFETY: the caller promises n readable elements.
+        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        std::array::from_fn(|i| self[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn sums(v: [Self; 4]) -> [f32; 4] {
+        v.map(|v| ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7])))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Lanes;
+
+    /// Sums of four 128-bit registers, one a lane.
+    #[inline(always)]
+    unsafe fn transpose_add(v: [__m128; 4]) -> [f32; 4] {
+        // SAFETY: SSE is part of x86-64; the transmute is between 16-byte plain-data types.
+        unsafe {
+            let a = _mm_add_ps(_mm_unpacklo_ps(v[0], v[1]), _mm_unpackhi_ps(v[0], v[1]));
+            let b = _mm_add_ps(_mm_unpacklo_ps(v[2], v[3]), _mm_unpackhi_ps(v[2], v[3]));
+            let sum = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
+            std::mem::transmute::<__m128, [f32; 4]>(sum)
+        }
+    }
+
+    impl Lanes for __m256 {
+        const WIDTH: usize = 8;
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            // SAFETY: AVX is there (trait contract).
+            unsafe { _mm256_setzero_ps() }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            // SAFETY: eight readable elements (trait contract).
+            unsafe { _mm256_loadu_ps(p) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(p: *const f32, n: usize) -> Self {
+            // SAFETY: n readable elements (trait contract); the mask keeps the load off the others.
+            unsafe {
+                let index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), index))
+            }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, b: Self, c: Self) -> Self {
+            // SAFETY: FMA is there (trait contract).
+            unsafe { _mm256_fmadd_ps(self, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn sums(v: [Self; 4]) -> [f32; 4] {
+            // SAFETY: AVX is there (trait contract).
+            unsafe {
+                transpose_add(v.map(|v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))))
+            }
+        }
+    }
+
+    impl Lanes for __m512 {
+        const WIDTH: usize = 16;
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            // SAFETY: AVX-512 is there (trait contract).
+            unsafe { _mm512_setzero_ps() }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            // SAFETY: sixteen readable elements (trait contract).
+            unsafe { _mm512_loadu_ps(p) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(p: *const f32, n: usize) -> Self {
+            // SAFETY: n readable elements (trait contract); masked elements are not touched.
+            unsafe { _mm512_maskz_loadu_ps((1u16 << n) - 1, p) }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, b: Self, c: Self) -> Self {
+            // SAFETY: AVX-512 is there (trait contract).
+            unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn sums(v: [Self; 4]) -> [f32; 4] {
+            // SAFETY: AVX-512 is there (trait contract).
+            unsafe {
+                // Add within 128-bit lanes first: one register then holds all four sums, a quarter per lane.
+                let a = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+                let b = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+                let c = _mm512_add_ps(_mm512_shuffle_ps::<0x44>(a, b), _mm512_shuffle_ps::<0xee>(a, b));
+                let d = _mm256_add_ps(_mm512_castps512_ps256(c), _mm512_extractf32x8_ps::<1>(c));
+                let e = _mm_add_ps(_mm256_castps256_ps128(d), _mm256_extractf128_ps::<1>(d));
+                std::mem::transmute::<__m128, [f32; 4]>(e)
+            }
+        }
+    }
+}
+
+/// Addresses and shape of one product; shared by the threads, each of which writes other columns of `y`.
+#[derive(Clone, Copy)]
+struct Job {
+    x: *const f32,
+    x_stride: usize,
+    w: *const f32,
+    w_stride: usize,
+    y: *mut f32,
+    y_stride: usize,
+    m: usize,
+    k: usize,
+    scale: f32,
+    add: bool,
+}
+
+// SAFETY: threads read `x` and `w` and write disjoint columns of `y` (see `product`).
+unsafe impl Sync for Job {}
+
+/// `M` rows of x from `row` against weight rows `from..from+count`, `count <= 4`.
+#[inline(always)]
+unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, count: usize) {
+    // SAFETY: `row + M <= m`, `from + count <= n`; all addresses lie in the views that `product` was given.
+    unsafe {
+        let x: [*const f32; M] = std::array::from_fn(|r| job.x.add((row + r) * job.x_stride));
+        let w: [*const f32; 4] = std::array::from_fn(|j| job.w.add((from + j.min(count - 1)) * job.w_stride));
+        let mut sums = [[L::zero(); 4]; M];
+        let whole = job.k / L::WIDTH * L::WIDTH;
+        let mut t = 0;
+        while t < whole {
+            let wt: [L; 4] = std::array::from_fn(|j| L::load(w[j].add(t)));
+            for r in 0..M {
+                let xt = L::load(x[r].add(t));
+                for j in 0..4 {
+                    sums[r][j] = xt.fma(wt[j], sums[r][j]);
+                }
+            }
+            t += L::WIDTH;
+        }
+        if t < job.k {
+            let wt: [L; 4] = std::array::from_fn(|j| L::load_part(w[j].add(t), job.k - t));
+            for r in 0..M {
+                let xt = L::load_part(x[r].add(t), job.k - t);
+                for j in 0..4 {
+                    sums[r][j] = xt.fma(wt[j], sums[r][j]);
+                }
+            }
+        }
+        for r in 0..M {
+            let sum = L::sums(sums[r]);
+            let y = job.y.add((row + r) * job.y_stride + from);
+            for (j, sum) in sum.iter().enumerate().take(count) {
+                *y.add(j) = if job.add { sum * job.scale + *y.add(j) } else { sum * job.scale };
+            }
+        }
+    }
+}
+
+/// Weight rows `from..to` against all rows of x, `MAX` at a time (as many as the registers hold).
+#[inline(always)]
+unsafe fn columns<L: Lanes, const MAX: usize>(job: &Job, from: usize, to: usize) {
+    let mut j = from;
+    while j < to {
+        let count = (to - j).min(4);
+        let mut row = 0;
+        // SAFETY: rows and columns stay below m and `to`, which is at most n.
+        unsafe {
+            while row + MAX <= job.m {
+                tile::<L, MAX>(job, row, j, count);
+                row += MAX;
+            }
+            if MAX > 2 && row + 2 <= job.m {
+                if MAX > 4 && row + 4 <= job.m {
+                    tile::<L, 4>(job, row, j, count);
+                    row += 4;
+                }
+                if row + 2 <= job.m {
+                    tile::<L, 2>(job, row, j, count);
+                    row += 2;
+                }
+            }
+            while row < job.m {
+                tile::<L, 1>(job, row, j, count);
+                row += 1;
+            }
+        }
+        j += 4;
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn columns_avx512(job: &Job, from: usize, to: usize) {
+    // SAFETY: the features are enabled here; the range is checked by `product`.
+    unsafe { columns::<std::arch::x86_64::__m512, 6>(job, from, to) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn columns_avx2(job: &Job, from: usize, to: usize) {
+    // SAFETY: as above.
+    unsafe { columns::<std::arch::x86_64::__m256, 2>(job, from, to) }
+}
+
+fn run(level: Level, job: &Job, from: usize, to: usize) {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level was detected on this machine.
+        Level::Avx512 => unsafe { columns_avx512(job, from, to) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level was detected on this machine.
+        Level::Avx2 => unsafe { columns_avx2(job, from, to) },
+        // SAFETY: the portable lanes need no instruction set.
+        _ => unsafe { columns::<[f32; 8], 2>(job, from, to) },
+    }
+}
+
+/// Products of less than this many multiplications stay on one thread.
+const PARALLEL_FROM: usize = 1 << 16;
+
+/// `y (+)= scale * x · wᵀ`; rows of `x` and `w` have adjacent elements. Shapes are checked by the caller, `matmul`.
+pub(crate) fn product(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, scale: f32, threads: Threads) {
+    assert!(
+        x.cols == w.cols && y.rows == x.rows && y.cols == w.rows && x.col_stride == 1 && w.col_stride == 1
+    );
+    let job = Job {
+        x: x.as_ptr(),
+        x_stride: x.row_stride,
+        w: w.as_ptr(),
+        w_stride: w.row_stride,
+        y: y.as_mut_ptr(),
+        y_stride: y.stride,
+        m: x.rows,
+        k: x.cols,
+        scale,
+        add: into == Into::Add,
+    };
+    let level = level();
+    let job = &job;
+    if threads == Threads::One || x.rows * x.cols * w.rows < PARALLEL_FROM {
+        run(level, job, 0, w.rows);
+    } else {
+        ranges(w.rows, 4, &|from, to| run(level, job, from, to));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(n: usize, seed: u32) -> Vec<f32> {
+        let mut s = seed;
+        (0..n)
+            .map(|_| {
+                s = s.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (s >> 8) as f32 / 8_388_608.0 - 1.0
+            })
+            .collect()
+    }
+
+    /// Every level that this machine has agrees with f64 sums, for shapes that leave remainders everywhere.
+    #[test]
+    fn all_levels_agree_with_f64() {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (1, 9, 64),
+            (2, 5, 17),
+            (3, 8, 33),
+            (5, 7, 8),
+            (7, 13, 100),
+            (11, 6, 31),
+            (32, 10, 70),
+        ] {
+            let (x, w) = (noise(m * k, 1), noise(n * k, 2));
+            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+                if level != Level::Portable && super::level() == Level::Portable {
+                    continue;
+                }
+                if level == Level::Avx512 && super::level() != Level::Avx512 {
+                    continue;
+                }
+                let mut y = vec![1.0f32; m * n];
+                let job = Job {
+                    x: x.as_ptr(),
+                    x_stride: k,
+                    w: w.as_ptr(),
+                    w_stride: k,
+                    y: y.as_mut_ptr(),
+                    y_stride: n,
+                    m,
+                    k,
+                    scale: 0.5,
+                    add: true,
+                };
+                run(level, &job, 0, n);
+                for r in 0..m {
+                    for c in 0..n {
+                        let sum: f64 =
+                            (0..k).map(|t| f64::from(x[r * k + t]) * f64::from(w[c * k + t])).sum();
+                        assert!(
+                            (f64::from(y[r * n + c]) - 1.0 - 0.5 * sum).abs() < 1e-5,
+                            "{level:?} {m}x{n}x{k}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Low-rank adapters (Hu et al. 2021): y += (alpha / rank) · B · A · x beside frozen linear layers, stored as PEFT stores them.
+
+mod grads;
+mod layout;
+mod peft_read;
+mod peft_write;
+mod target;
+mod weights;
+
+pub use grads::LoraGrads;
+pub use target::{LoraConfig, Side, Target, TensorName};
+pub use weights::LoraWeights;
+
+pub(crate) use grads::GroupGrads;
+pub(crate) use layout::Group;
+pub(crate) use weights::GroupWeights;
