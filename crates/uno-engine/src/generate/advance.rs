@@ -14,7 +14,7 @@ use crate::kernel::attend::attend;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
 use crate::kernel::parallel::in_pool;
-use crate::kernel::product::{Into, Threads, matmul};
+use crate::kernel::product::{Into, Order, linear};
 use crate::kernel::rope::{Angles, rotate};
 use crate::lora::{Group, LoraWeights};
 
@@ -75,6 +75,23 @@ impl Decoder {
         adapter: Option<&Arc<LoraWeights>>,
     ) -> Result<Arc<KvBlock>, EngineError> {
         let mut sequence = self.start(None, adapter.cloned(), ids.len());
+        self.feed(&mut [(&mut sequence, ids)], false)?;
+        let Sequence { own, adapter, .. } = sequence;
+        Ok(Arc::new(KvBlock { cache: own, adapter }))
+    }
+
+    /// A longer prefix: the positions of `parent` (copied) and `ids` computed on top of them. Lets a system prompt be shared by
+    /// all requests and each request's full prompt by its samples.
+    ///
+    /// # Errors
+    /// As [`Decoder::advance`]; also when `adapter` is not the one that `parent` was computed with.
+    pub fn prefill_extend(
+        &self,
+        parent: &Arc<KvBlock>,
+        ids: &[u32],
+        adapter: Option<&Arc<LoraWeights>>,
+    ) -> Result<Arc<KvBlock>, EngineError> {
+        let mut sequence = Sequence::extending(&self.config, parent, adapter.cloned(), ids.len());
         self.feed(&mut [(&mut sequence, ids)], false)?;
         let Sequence { own, adapter, .. } = sequence;
         Ok(Arc::new(KvBlock { cache: own, adapter }))
@@ -147,7 +164,7 @@ impl Decoder {
         let mut data = vec![0.0; n * vocab];
         let head = Mat::dense(self.head(), vocab, hidden);
         let view = MatMut::dense(&mut data, n, vocab);
-        matmul(view, Into::Set, Mat::dense(&normed, n, hidden), head.t(), 1.0, Threads::All);
+        linear(view, Into::Set, Mat::dense(&normed, n, hidden), head, 1.0, Order::Fixed);
         data
     }
 }
@@ -179,7 +196,15 @@ impl<'a> Step<'a> {
             if let Some(weights) = adapter.group(layer, group) {
                 let (input, output) = (weights.shape.input, weights.shape.output);
                 let x = &x[first * input..(first + n) * input];
-                lora_forward(&weights, *n, x, &mut y[first * output..(first + n) * output], inner, None);
+                lora_forward(
+                    &weights,
+                    *n,
+                    x,
+                    &mut y[first * output..(first + n) * output],
+                    inner,
+                    None,
+                    Order::Fixed,
+                );
             }
         }
     }
@@ -212,7 +237,7 @@ impl Block {
         let (config, n) = (step.config, step.n);
         let (q, kv) = (config.q_dim(), config.kv_dim());
         norm::forward(&b.x, &self.attention_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
-        self.qkv.forward(n, &b.normed, &mut b.qkv);
+        self.qkv.forward(n, &b.normed, &mut b.qkv, Order::Fixed);
         step.adapt(layer, Group::AttentionIn, &b.normed, &mut b.qkv, &mut b.inner);
         if let Some(norms) = &self.head_norms {
             norm_heads(config, norms, &mut b.qkv, &mut b.raw_qk, &mut b.qk_inverse);
@@ -222,14 +247,14 @@ impl Block {
             rows[*row].0.own.store(layer, *position, &qkv[q..q + kv], &qkv[q + kv..]);
         }
         step.attend(layer, rows, &b.qkv, &mut b.heads);
-        self.out.forward(n, &b.heads, &mut b.projected);
+        self.out.forward(n, &b.heads, &mut b.projected, Order::Fixed);
         step.adapt(layer, Group::AttentionOut, &b.heads, &mut b.projected, &mut b.inner);
         add_rows(&mut b.x, &b.projected);
         norm::forward(&b.x, &self.mlp_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
-        self.gate_up.forward(n, &b.normed, &mut b.gate_up);
+        self.gate_up.forward(n, &b.normed, &mut b.gate_up, Order::Fixed);
         step.adapt(layer, Group::MlpIn, &b.normed, &mut b.gate_up, &mut b.inner);
         swiglu(&b.gate_up, config.intermediate_size, &mut b.activation);
-        self.down.forward(n, &b.activation, &mut b.projected);
+        self.down.forward(n, &b.activation, &mut b.projected, Order::Fixed);
         step.adapt(layer, Group::MlpOut, &b.activation, &mut b.projected, &mut b.inner);
         add_rows(&mut b.x, &b.projected);
     }

@@ -45,6 +45,23 @@ impl Cache {
         }
     }
 
+    /// Begins with the positions of a cache of the same model, for which there must be room.
+    pub(super) fn copy_from(&mut self, config: &ModelConfig, parent: &Cache) {
+        for layer in 0..config.layers {
+            for head in 0..self.kv_heads {
+                let from = parent.head(layer, head, parent.len);
+                let at = self.start(layer, head);
+                self.keys[at..at + from.keys.len()].copy_from_slice(from.keys);
+                self.values[at..at + from.values.len()].copy_from_slice(from.values);
+            }
+        }
+        self.len = parent.len;
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        (self.keys.len() + self.values.len()) * size_of::<f32>()
+    }
+
     /// The first `positions` of one head of one block.
     pub(super) fn head(&self, layer: usize, head: usize, positions: usize) -> Cached<'_> {
         let at = self.start(layer, head);
@@ -64,6 +81,11 @@ impl KvBlock {
     /// Positions in the block.
     pub fn len(&self) -> usize {
         self.cache.len
+    }
+
+    /// Memory of the block in bytes.
+    pub fn bytes(&self) -> usize {
+        self.cache.bytes()
     }
 
     /// Whether the block has no positions.

@@ -36,6 +36,24 @@ impl Sequence {
         }
     }
 
+    /// A sequence whose own cache begins with a copy of `parent` and has room for `more` positions.
+    pub(super) fn extending(
+        config: &ModelConfig,
+        parent: &Arc<KvBlock>,
+        adapter: Option<Arc<LoraWeights>>,
+        more: usize,
+    ) -> Self {
+        let prefix_fits = same_adapter(parent.adapter.as_ref(), adapter.as_ref());
+        let mut own = Cache::new(config, (parent.len() + more).min(config.max_positions));
+        own.copy_from(config, &parent.cache);
+        Sequence { prefix: None, adapter, own, max_positions: config.max_positions, prefix_fits }
+    }
+
+    /// Memory reserved for the own positions, in bytes; the shared prefix is not counted.
+    pub fn bytes(&self) -> usize {
+        self.own.bytes()
+    }
+
     /// Positions seen so far, the shared prefix included.
     pub fn len(&self) -> usize {
         self.prefix_len() + self.own.len

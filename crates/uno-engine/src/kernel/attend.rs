@@ -1,4 +1,6 @@
 //! Attention of one token over cached keys and values, for the query heads that share one key/value head.
+//!
+//! Positions are summed one after another however they are cut into parts, so that sharing a prefix changes no bit.
 
 use super::level::{fma, simd_fn};
 use super::matrix::{Mat, MatMut};
@@ -22,6 +24,8 @@ simd_fn! {
         let whole = head_dim / BLOCK * BLOCK;
         for c in (0..whole).step_by(BLOCK) {
             let (mut a, mut b) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
+            a.copy_from_slice(&out0[c..c + BLOCK]);
+            b.copy_from_slice(&out1[c..c + BLOCK]);
             for ((row, p), q) in values.chunks_exact(head_dim).zip(w0).zip(w1) {
                 let row = &row[c..c + BLOCK];
                 for i in 0..BLOCK {
@@ -29,10 +33,8 @@ simd_fn! {
                     b[i] = fma::<FMA>(*q, row[i], b[i]);
                 }
             }
-            for i in 0..BLOCK {
-                out0[c + i] += a[i];
-                out1[c + i] += b[i];
-            }
+            out0[c..c + BLOCK].copy_from_slice(&a);
+            out1[c..c + BLOCK].copy_from_slice(&b);
         }
         for ((row, p), q) in values.chunks_exact(head_dim).zip(w0).zip(w1) {
             for i in whole..head_dim {
@@ -49,15 +51,14 @@ simd_fn! {
         let whole = head_dim / BLOCK * BLOCK;
         for c in (0..whole).step_by(BLOCK) {
             let mut a = [0.0f32; BLOCK];
+            a.copy_from_slice(&out[c..c + BLOCK]);
             for (row, p) in values.chunks_exact(head_dim).zip(w) {
                 let row = &row[c..c + BLOCK];
                 for i in 0..BLOCK {
                     a[i] = fma::<FMA>(*p, row[i], a[i]);
                 }
             }
-            for i in 0..BLOCK {
-                out[c + i] += a[i];
-            }
+            out[c..c + BLOCK].copy_from_slice(&a);
         }
         for (row, p) in values.chunks_exact(head_dim).zip(w) {
             for i in whole..head_dim {

@@ -21,8 +21,26 @@ pub(crate) enum Into {
     Add,
 }
 
+/// Whether a row's result may depend, in its last bits, on how many rows are computed together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The fastest kernel for the shape; `gemm` cuts sums as the shape suggests.
+    Any,
+    /// The same additions in the same order for every row, whatever else is in the batch: generation must not change with its
+    /// batch mates.
+    Fixed,
+}
+
 /// Up to this many rows the weights are streamed once by the skinny kernel; above it `gemm`'s packing pays.
 const SKINNY_ROWS: usize = 32;
+
+/// `out (+)= scale * x * wᵀ` for a row-major weight, with the given promise about the order of additions.
+pub(crate) fn linear(mut out: MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, scale: f32, order: Order) {
+    match order {
+        Order::Any => matmul(out, into, x, w.t(), scale, Threads::All),
+        Order::Fixed => skinny::product(&mut out, into, x, w, scale, Threads::All),
+    }
+}
 
 /// `out (+)= scale * a * b`.
 pub(crate) fn matmul(mut out: MatMut<'_>, into: Into, a: Mat<'_>, b: Mat<'_>, scale: f32, threads: Threads) {

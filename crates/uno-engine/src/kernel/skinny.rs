@@ -161,6 +161,16 @@ struct Job {
     add: bool,
 }
 
+impl Job {
+    /// The part of the job that covers `n` rows from `first`.
+    fn rows(&self, first: usize, n: usize) -> Job {
+        assert!(first + n <= self.m);
+        // SAFETY: the rows are rows of both views.
+        let (x, y) = unsafe { (self.x.add(first * self.x_stride), self.y.add(first * self.y_stride)) };
+        Job { x, y, m: n, ..*self }
+    }
+}
+
 // SAFETY: threads read `x` and `w` and write disjoint columns of `y` (see `product`).
 unsafe impl Sync for Job {}
 
@@ -262,6 +272,11 @@ fn run(level: Level, job: &Job, from: usize, to: usize) {
     }
 }
 
+/// Rows of x that are served per reading of the weights: as many as stay in a core's second-level cache.
+fn rows_at_a_time(k: usize) -> usize {
+    (96 * 1024 / k.max(1)).clamp(6, 192) / 6 * 6
+}
+
 /// Products of less than this many multiplications stay on one thread.
 const PARALLEL_FROM: usize = 1 << 16;
 
@@ -283,11 +298,16 @@ pub(crate) fn product(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, sc
         add: into == Into::Add,
     };
     let level = level();
-    let job = &job;
+    let block = rows_at_a_time(x.cols);
+    let all = |from: usize, to: usize| {
+        for first in (0..x.rows).step_by(block) {
+            run(level, &job.rows(first, block.min(x.rows - first)), from, to);
+        }
+    };
     if threads == Threads::One || x.rows * x.cols * w.rows < PARALLEL_FROM {
-        run(level, job, 0, w.rows);
+        all(0, w.rows);
     } else {
-        ranges(w.rows, 4, &|from, to| run(level, job, from, to));
+        ranges(w.rows, 4, &all);
     }
 }
 
