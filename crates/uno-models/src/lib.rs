@@ -1,8 +1,19 @@
 //! Language models as the method sees them: chat, embed, rerank; embedded and remote.
 //!
-//! - [`sampling`] draws a token from logits, reproducibly.
+//! - [`tokenizer`] cuts text into token ids and back,
+//! - [`template`] renders messages as the text that a model continues,
+//! - [`sampling`] draws a token from logits, reproducibly,
+//! - [`constraint`] holds a generation to a JSON schema,
+//! - [`embedded`] runs models in this process.
 
+pub mod constraint;
+pub mod embedded;
 pub mod error;
 pub mod sampling;
+pub mod template;
+pub mod tokenizer;
 
+pub use embedded::{EmbeddedChat, EmbeddedOptions};
 pub use error::ModelsError;
+pub use template::{ChatTemplate, TokenizedExample, encode_example};
+pub use tokenizer::TextTokenizer;
