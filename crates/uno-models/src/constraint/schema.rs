@@ -27,7 +27,8 @@ pub(super) fn tighten(mut schema: Value) -> Value {
 /// contributes properties: closing one side would reject those of the other.
 fn close_objects(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
-    let composed = ["allOf", "anyOf", "oneOf", "$ref", "if", "patternProperties"].iter().any(|k| map.contains_key(*k));
+    let composed =
+        ["allOf", "anyOf", "oneOf", "$ref", "if", "patternProperties"].iter().any(|k| map.contains_key(*k));
     if map.contains_key("properties") && !composed {
         map.entry("additionalProperties").or_insert(Value::Bool(false));
     }

@@ -56,8 +56,9 @@ fn generate(constraints: &Constraints, schema: &Value, seed: u64, limit: usize) 
         if grammar.is_finished() {
             return (text, true, forced_count);
         }
-        let logits: Vec<f32> =
-            (0..vocabulary.bytes.len() as u64).map(|i| (seed ^ i.wrapping_mul(0x9e37_79b9)) as u8 as f32 * 0.01).collect();
+        let logits: Vec<f32> = (0..vocabulary.bytes.len() as u64)
+            .map(|i| (seed ^ i.wrapping_mul(0x9e37_79b9)) as u8 as f32 * 0.01)
+            .collect();
         let mask = grammar.mask().unwrap();
         let settings = Sampling { temperature: 1.0, top_p: 0.95, seed };
         let token = sampling::draw(&logits, Some(&mask), &settings, tokens as u64, false).unwrap().token;
@@ -122,8 +123,9 @@ fn schema() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
-            (inner.clone(), 0usize..2, 2usize..4)
-                .prop_map(|(items, a, b)| json!({"type": "array", "items": items, "minItems": a, "maxItems": b})),
+            (inner.clone(), 0usize..2, 2usize..4).prop_map(
+                |(items, a, b)| json!({"type": "array", "items": items, "minItems": a, "maxItems": b})
+            ),
             prop::collection::btree_map("[a-z]{1,6}", inner.clone(), 1..4).prop_map(|properties| {
                 let required: Vec<&String> = properties.keys().collect();
                 json!({"type": "object", "properties": properties, "required": required})

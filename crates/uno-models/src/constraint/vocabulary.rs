@@ -28,14 +28,19 @@ impl Vocabulary {
             .map(|(id, bytes)| match bytes {
                 Some(bytes) => bytes.clone(),
                 // The marker byte occurs in no UTF-8 text, so no grammar over text reaches these.
-                None => format!("<|{id}|>").bytes().fold(vec![TokTrie::SPECIAL_TOKEN_MARKER], |mut word, byte| {
-                    word.push(byte);
-                    word
-                }),
+                None => {
+                    format!("<|{id}|>").bytes().fold(vec![TokTrie::SPECIAL_TOKEN_MARKER], |mut word, byte| {
+                        word.push(byte);
+                        word
+                    })
+                }
             })
             .collect();
         if let Some(&end) = self.ends.iter().find(|&&end| end as usize >= words.len()) {
-            return Err(ModelsError::Schema(format!("end token {end} is outside the vocabulary of {}", words.len())));
+            return Err(ModelsError::Schema(format!(
+                "end token {end} is outside the vocabulary of {}",
+                words.len()
+            )));
         }
         let info = TokRxInfo::new(words.len() as u32, first_end);
         let trie = TokTrie::from(&info, &words).with_eos_tokens(&self.ends);

@@ -23,7 +23,8 @@ pub(super) fn exp(x: f32) -> f32 {
     p = p * r + 0.5;
     let mantissa = p * r * r + r + 1.0;
     let scale = f32::from_bits(
-        (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).wrapping_add(127).wrapping_shl(23) as u32,
+        (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).wrapping_add(127).wrapping_shl(23)
+            as u32,
     );
     let value = mantissa * scale;
     // NaN compares false and becomes 0 as well.

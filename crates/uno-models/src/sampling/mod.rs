@@ -27,7 +27,9 @@ pub enum SamplingError {
     #[error("the model gave no finite logit for any allowed token; its weights or its adapter are damaged")]
     NoFiniteLogit,
     /// Temperature or top-p make no sense.
-    #[error("sampling needs a temperature of at least 0 and a top-p in (0, 1]; got {temperature} and {top_p}")]
+    #[error(
+        "sampling needs a temperature of at least 0 and a top-p in (0, 1]; got {temperature} and {top_p}"
+    )]
     Settings {
         /// As given, printed.
         temperature: Ordered,

@@ -9,7 +9,8 @@ fn sampling(temperature: f32, top_p: f32, seed: u64) -> Sampling {
 /// The textbook nucleus: full sort, exact exponentials.
 fn nucleus_by_sorting(logits: &[f32], temperature: f32, top_p: f32) -> Vec<(u32, f64)> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f64> = logits.iter().map(|&l| (f64::from(l - max) / f64::from(temperature)).exp()).collect();
+    let weights: Vec<f64> =
+        logits.iter().map(|&l| (f64::from(l - max) / f64::from(temperature)).exp()).collect();
     let total: f64 = weights.iter().sum();
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
@@ -70,7 +71,10 @@ fn frequencies_follow_the_distribution() {
         let freedom = expected.len() as f64 - 1.0;
         // Six standard deviations of the chi-squared distribution.
         assert!(chi2 < freedom + 6.0 * (2.0 * freedom).sqrt(), "chi² {chi2} for {freedom} degrees");
-        assert_eq!(counts.iter().sum::<usize>(), expected.iter().map(|&(id, _)| counts[id as usize]).sum::<usize>());
+        assert_eq!(
+            counts.iter().sum::<usize>(),
+            expected.iter().map(|&(id, _)| counts[id as usize]).sum::<usize>()
+        );
     }
 }
 
