@@ -6,6 +6,7 @@
 
 // Pure modules.
 pub mod bleu;
+pub mod check;
 pub mod cluster;
 pub mod error;
 pub mod features;
