@@ -71,6 +71,15 @@ static VOID: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+static LIST_VERB: LazyLock<Regex> = LazyLock::new(|| regex(r"\blist (the|all|your|my|them|out|every)\b"));
+
+/// Removes void phrases.
+pub(super) fn without_void(clause: &str) -> String {
+    // "List" as a verb says no more than "show".
+    let clause = LIST_VERB.replace_all(clause, "show $1");
+    VOID.replace_all(&clause, " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Complaints that turn into the demand that they complain about.
 static COMPLAINT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
