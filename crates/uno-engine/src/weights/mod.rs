@@ -89,7 +89,7 @@ impl TensorStore {
 }
 
 /// BLAKE3 of `bytes`, on all rayon threads.
-pub(crate) fn content_hash(bytes: &[u8]) -> blake3::Hash {
+fn content_hash(bytes: &[u8]) -> blake3::Hash {
     blake3::Hasher::new().update_rayon(bytes).finalize()
 }
 

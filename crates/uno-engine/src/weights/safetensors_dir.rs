@@ -43,6 +43,11 @@ impl SafetensorsFile {
         &self.file
     }
 
+    /// Hex BLAKE3 of all its bytes.
+    pub fn hash(&self) -> String {
+        super::content_hash(&self.file).to_hex().to_string()
+    }
+
     /// Names of its tensors.
     pub fn names(&self) -> Vec<String> {
         self.header.offset_keys()

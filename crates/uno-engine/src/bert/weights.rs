@@ -1,0 +1,108 @@
+//! The encoder's tensors.
+
+use std::path::Path;
+
+use super::BertConfig;
+use crate::EngineError;
+use crate::weights::SafetensorsFile;
+
+/// A matrix [out, in] and its bias [out].
+pub(super) struct Linear {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+/// Gain and offset of a layer norm.
+pub(super) struct Norm {
+    pub(super) gain: Vec<f32>,
+    pub(super) offset: Vec<f32>,
+}
+
+/// One transformer block.
+pub(super) struct Block {
+    /// q, k and v in one matrix [3 hidden, hidden].
+    pub(super) qkv: Linear,
+    pub(super) output: Linear,
+    pub(super) attention_norm: Norm,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+    pub(super) output_norm: Norm,
+}
+
+/// All tensors.
+pub(super) struct Weights {
+    /// [vocab, hidden]
+    pub(super) words: Vec<f32>,
+    /// [positions, hidden], with the embedding of token type 0 already added: every token has it.
+    pub(super) positions: Vec<f32>,
+    pub(super) embedding_norm: Norm,
+    pub(super) blocks: Vec<Block>,
+    /// Hex BLAKE3 of the file.
+    pub(super) hash: String,
+}
+
+impl Weights {
+    pub(super) fn read(dir: &Path, config: &BertConfig) -> Result<Self, EngineError> {
+        let file = SafetensorsFile::open(&dir.join("model.safetensors"))?;
+        // Checkpoints saved with a task head carry the model's name in front.
+        let prefixed = file.shape("bert.embeddings.word_embeddings.weight").is_some();
+        let source = Source { file: &file, prefix: if prefixed { "bert." } else { "" } };
+        let (h, m) = (config.hidden_size, config.intermediate_size);
+
+        let mut positions =
+            source.take("embeddings.position_embeddings.weight", &[config.max_positions, h])?;
+        let types = source.take("embeddings.token_type_embeddings.weight", &[config.token_types, h])?;
+        for row in positions.chunks_exact_mut(h) {
+            row.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
+        }
+        let block = |layer: usize| -> Result<Block, EngineError> {
+            let name = |rest: &str| format!("encoder.layer.{layer}.{rest}");
+            let mut qkv = source.linear(&name("attention.self.query"), h, h)?;
+            for part in ["attention.self.key", "attention.self.value"] {
+                let part = source.linear(&name(part), h, h)?;
+                qkv.weight.extend(part.weight);
+                qkv.bias.extend(part.bias);
+            }
+            Ok(Block {
+                qkv,
+                output: source.linear(&name("attention.output.dense"), h, h)?,
+                attention_norm: source.norm(&name("attention.output.LayerNorm"), h)?,
+                up: source.linear(&name("intermediate.dense"), m, h)?,
+                down: source.linear(&name("output.dense"), h, m)?,
+                output_norm: source.norm(&name("output.LayerNorm"), h)?,
+            })
+        };
+        Ok(Self {
+            words: source.take("embeddings.word_embeddings.weight", &[config.vocab_size, h])?,
+            positions,
+            embedding_norm: source.norm("embeddings.LayerNorm", h)?,
+            blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,
+            hash: file.hash(),
+        })
+    }
+}
+
+struct Source<'a> {
+    file: &'a SafetensorsFile,
+    prefix: &'static str,
+}
+
+impl Source<'_> {
+    fn take(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+        self.file.take_f32(&format!("{}{name}", self.prefix), shape)
+    }
+
+    fn linear(&self, name: &str, rows: usize, cols: usize) -> Result<Linear, EngineError> {
+        Ok(Linear {
+            weight: self.take(&format!("{name}.weight"), &[rows, cols])?,
+            bias: self.take(&format!("{name}.bias"), &[rows])?,
+        })
+    }
+
+    fn norm(&self, name: &str, width: usize) -> Result<Norm, EngineError> {
+        Ok(Norm {
+            gain: self.take(&format!("{name}.weight"), &[width])?,
+            offset: self.take(&format!("{name}.bias"), &[width])?,
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! The backward against TRL's gradients, finite differences and itself.
+
+mod common;
+
+use common::{Tensors, fixture, ids, tiny_models};
+use serde_json::Value;
+use uno_engine::{Decoder, Dropout, LoraGrads, LoraWeights, Packed, Workspace};
+
+fn json(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(fixture(name)).unwrap()).unwrap()
+}
+
+fn tokens(value: &Value) -> Vec<u32> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn tiny_llama() -> (Decoder, LoraWeights) {
+    let decoder = Decoder::open(&fixture("tiny-llama")).unwrap();
+    let adapter = LoraWeights::read_peft(&fixture("tiny-llama/adapter"), decoder.config()).unwrap();
+    (decoder, adapter)
+}
+
+/// Largest relative L2 error of a tensor.
+fn worst_error(grads: &LoraGrads, expected: &Tensors) -> f64 {
+    let error = |(name, _, got): (_, _, &[f32])| {
+        let expected = expected.f32(&LoraWeights::peft_name(name));
+        let norm = |it: &mut dyn Iterator<Item = f64>| it.map(|v| v * v).sum::<f64>().sqrt();
+        let difference = norm(&mut got.iter().zip(&expected).map(|(g, e)| f64::from(g - e)));
+        difference / norm(&mut expected.iter().map(|e| f64::from(*e)))
+    };
+    grads.tensors().map(error).fold(0.0, f64::max)
+}
+
+/// 0.5 * mean(-log sigmoid(beta * margin)) + 0.5 * mean NLL of all chosen tokens, beta 0.1 (TRL 0.24 loss_type
+/// ["sigmoid", "sft"]). Losses 1e-4 relative, gradients 1e-4 relative L2 per tensor.
+#[test]
+fn dpo_gradients_agree_with_trl() {
+    let (decoder, adapter) = tiny_llama();
+    let golden = json("tiny-llama/training/dpo.json");
+    let (mut packed, mut ranges) = (Packed::new(), Vec::new());
+    for pair in golden["pairs"].as_array().unwrap() {
+        let prompt = packed.push_prompt(&tokens(&pair["prompt_input_ids"]));
+        let chosen = packed.push_completion(prompt, &tokens(&pair["chosen_input_ids"]));
+        let rejected = packed.push_completion(prompt, &tokens(&pair["rejected_input_ids"]));
+        ranges.push((chosen, rejected));
+    }
+    let reference = decoder.token_logprobs(&packed, None).unwrap();
+    let mut total = 0.0;
+    let mut loss = |policy: &[f32]| {
+        let mut d = vec![0.0; policy.len()];
+        let pairs = ranges.len() as f32;
+        let chosen_tokens: usize = ranges.iter().map(|(c, _)| c.len()).sum();
+        for (i, (chosen, rejected)) in ranges.iter().enumerate() {
+            let sum = |of: &[f32], r: &std::ops::Range<usize>| of[r.clone()].iter().sum::<f32>();
+            for (key, of, range) in [
+                ("policy_chosen_logps", policy, chosen),
+                ("policy_rejected_logps", policy, rejected),
+                ("ref_chosen_logps", &reference, chosen),
+                ("ref_rejected_logps", &reference, rejected),
+            ] {
+                let expected = floats(&golden[key])[i];
+                assert!((sum(of, range) / expected - 1.0).abs() < 1e-4, "{key} {i}");
+            }
+            let margin = sum(policy, chosen) - sum(&reference, chosen) - sum(policy, rejected)
+                + sum(&reference, rejected);
+            total += 0.5 * (1.0 + (-0.1 * margin).exp()).ln() / pairs;
+            total -= 0.5 * sum(policy, chosen) / chosen_tokens as f32;
+            let slope = -0.5 * 0.1 / (1.0 + (0.1 * margin).exp()) / pairs;
+            d[chosen.clone()].fill(slope - 0.5 / chosen_tokens as f32);
+            d[rejected.clone()].fill(-slope);
+        }
+        d
+    };
+    let mut grads = adapter.zeros_like();
+    decoder.backward(&packed, &adapter, None, &mut loss, &mut grads, &mut Workspace::default()).unwrap();
+    let expected = golden["total_loss"].as_f64().unwrap() as f32;
+    assert!((total / expected - 1.0).abs() < 1e-4, "loss {total}, expected {expected}");
+    let error = worst_error(&grads, &Tensors::open(&fixture("tiny-llama/training/dpo_grads.safetensors")));
+    assert!(error < 1e-4, "relative error {error}");
+    let norm = golden["grad_norm"].as_f64().unwrap() as f32;
+    assert!((grads.global_norm() / norm - 1.0).abs() < 1e-4);
+}
+
+/// Mean NLL over all completion tokens (TRL's SFTTrainer, completion only).
+#[test]
+fn sft_gradients_agree_with_trl() {
+    let (decoder, adapter) = tiny_llama();
+    let golden = json("tiny-llama/training/sft.json");
+    let mut packed = Packed::new();
+    for example in golden["examples"].as_array().unwrap() {
+        let prompt = packed.push_prompt(&tokens(&example["prompt"]));
+        packed.push_completion(prompt, &tokens(&example["completion"]));
+    }
+    let mut total = 0.0;
+    let mut loss = |policy: &[f32]| {
+        total = -policy.iter().sum::<f32>() / policy.len() as f32;
+        vec![-1.0 / policy.len() as f32; policy.len()]
+    };
+    let mut grads = adapter.zeros_like();
+    decoder.backward(&packed, &adapter, None, &mut loss, &mut grads, &mut Workspace::default()).unwrap();
+    let expected = golden["loss"].as_f64().unwrap() as f32;
+    assert!((total / expected - 1.0).abs() < 1e-4, "loss {total}, expected {expected}");
+    let error = worst_error(&grads, &Tensors::open(&fixture("tiny-llama/training/sft_grads.safetensors")));
+    assert!(error < 1e-4, "relative error {error}");
+}
+
+/// One prompt, two completions longer than an attention block, for all families.
+fn pair(vocab: usize) -> Packed {
+    let mut packed = Packed::new();
+    let prompt = packed.push_prompt(&ids(9, 1, vocab as u32));
+    packed.push_completion(prompt, &ids(70, 2, vocab as u32));
+    packed.push_completion(prompt, &ids(5, 3, vocab as u32));
+    packed
+}
+
+fn weighted_loss(policy: &[f32]) -> (f64, Vec<f32>) {
+    let weight = |i: usize| 0.1 * ((i * 7 % 5) as f32 - 1.5);
+    let value = policy.iter().enumerate().map(|(i, p)| f64::from(weight(i)) * f64::from(*p)).sum();
+    (value, (0..policy.len()).map(weight).collect())
+}
+
+fn gradient(
+    decoder: &Decoder,
+    adapter: &LoraWeights,
+    dropout: Option<Dropout>,
+    packed: &Packed,
+) -> (f64, LoraGrads) {
+    let (mut grads, mut value) = (adapter.zeros_like(), 0.0);
+    let mut loss = |policy: &[f32]| {
+        let (v, d) = weighted_loss(policy);
+        value = v;
+        d
+    };
+    decoder.backward(packed, adapter, dropout, &mut loss, &mut grads, &mut Workspace::default()).unwrap();
+    (value, grads)
+}
+
+/// The change of the loss along each tensor's own gradient, by central differences, within 1 %; with and without dropout
+/// (whose mask must be the same in both passes).
+#[test]
+fn finite_differences_agree() {
+    for (name, dir) in tiny_models() {
+        let decoder = Decoder::open(&dir).unwrap();
+        let adapter = LoraWeights::read_peft(&dir.join("adapter"), decoder.config()).unwrap();
+        let packed = pair(decoder.config().vocab_size);
+        for dropout in [None, Some(Dropout { p: 0.2, seed: 11 })] {
+            let (_, grads) = gradient(&decoder, &adapter, dropout, &packed);
+            let count = grads.tensors().count();
+            for which in 0..count {
+                let (tensor, _, g) = grads.tensors().nth(which).unwrap();
+                let norm = g.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+                let step = 4e-3;
+                let mut values = [0.0; 2];
+                for (value, sign) in values.iter_mut().zip([1.0, -1.0]) {
+                    let mut moved = adapter.clone();
+                    let (_, _, data) = moved.tensors_mut().nth(which).unwrap();
+                    data.iter_mut().zip(g).for_each(|(w, g)| *w += (sign * step / norm) as f32 * g);
+                    *value = gradient(&decoder, &moved, dropout, &packed).0;
+                }
+                let slope = (values[0] - values[1]) / (2.0 * step);
+                assert!(
+                    (slope / norm - 1.0).abs() < 0.01,
+                    "{name} {tensor:?} {dropout:?}: {slope} against {norm}"
+                );
+            }
+        }
+    }
+}
+
+/// A shared prompt gives the same log-probabilities and gradients as a prompt of its own for each completion.
+#[test]
+fn sharing_a_prompt_changes_nothing() {
+    for (name, dir) in tiny_models() {
+        let decoder = Decoder::open(&dir).unwrap();
+        let adapter = LoraWeights::read_peft(&dir.join("adapter"), decoder.config()).unwrap();
+        let vocab = decoder.config().vocab_size;
+        let mut apart = Packed::new();
+        for (n, seed) in [(70, 2), (5, 3)] {
+            let prompt = apart.push_prompt(&ids(9, 1, vocab as u32));
+            apart.push_completion(prompt, &ids(n, seed, vocab as u32));
+        }
+        let together = pair(vocab);
+        assert_eq!(together.targets(), apart.targets());
+        let a = decoder.token_logprobs(&together, Some(&adapter)).unwrap();
+        let b = decoder.token_logprobs(&apart, Some(&adapter)).unwrap();
+        common::assert_close(&name, &a, &b, 2e-4, 1e-4);
+        let (a, b) =
+            (gradient(&decoder, &adapter, None, &together).1, gradient(&decoder, &adapter, None, &apart).1);
+        let difference =
+            a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        assert!(difference / f64::from(a.global_norm()) < 1e-4, "{name}: {difference}");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let (decoder, adapter) = tiny_llama();
+    let packed = pair(decoder.config().vocab_size);
+    let dropout = Some(Dropout { p: 0.1, seed: 5 });
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| gradient(&decoder, &adapter, dropout, &packed))
+    };
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        let other = run(threads);
+        assert_eq!(one.0.to_bits(), other.0.to_bits(), "loss with {threads} threads");
+        assert_eq!(one.1.as_slice(), other.1.as_slice(), "gradients with {threads} threads");
+    }
+}
+
+/// Buffers kept from a larger pass must not leak into a smaller one; gradients are added to what is there.
+#[test]
+fn a_used_workspace_changes_nothing() {
+    let (decoder, adapter) = tiny_llama();
+    let (large, mut small) = (pair(decoder.config().vocab_size), Packed::new());
+    let prompt = small.push_prompt(&[5, 6, 7]);
+    small.push_completion(prompt, &[9, 10]);
+    let (mut ws, mut grads) = (Workspace::default(), adapter.zeros_like());
+    let mut loss = |policy: &[f32]| weighted_loss(policy).1;
+    decoder
+        .backward(&large, &adapter, Some(Dropout { p: 0.1, seed: 1 }), &mut loss, &mut grads, &mut ws)
+        .unwrap();
+    grads.zero();
+    decoder.backward(&small, &adapter, None, &mut loss, &mut grads, &mut ws).unwrap();
+    let fresh = gradient(&decoder, &adapter, None, &small).1;
+    assert_eq!(grads.as_slice(), fresh.as_slice());
+    decoder.backward(&small, &adapter, None, &mut loss, &mut grads, &mut ws).unwrap();
+    assert!((grads.global_norm() / fresh.global_norm() - 2.0).abs() < 1e-5);
+}
