@@ -17,5 +17,17 @@ pub mod stats;
 pub mod ward;
 
 // Stages.
+pub mod candidates;
+pub mod distil;
+pub mod generate;
+pub mod judge;
+pub mod pairs;
+pub mod prompts;
+pub mod reflect;
+pub mod route;
+pub mod verify;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::LearnError;

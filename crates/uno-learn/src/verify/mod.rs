@@ -1,0 +1,238 @@
+//! Verify: does an adapter answer held-out queries better than the base model? (METHOD §6)
+//!
+//! The base and every checkpoint of every cluster answer in *one* batch, with the same limits, so that their comparison
+//! is like with like and per-row adapters fill the engine; then all answers are judged in one batch. An answer that a
+//! guard turns down never wins. The best of many checkpoints is chosen by the plan, which corrects for the choosing.
+
+mod outcome;
+
+pub use outcome::outcome;
+
+use std::collections::BTreeMap;
+
+use uno_types::{AdapterRef, ChatModel, Message, ModelError, Rule, Verdict, WinRate};
+
+use crate::LearnError;
+use crate::generate::{OnProgress, run};
+use crate::guards::GuardOptions;
+use crate::judge::{Item, JudgeOptions, judge};
+use crate::reflect::{AnswerOptions, Query, improve, parts};
+use crate::stats::win_rate;
+
+/// How to verify.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerifyOptions {
+    /// How base and adapters answer.
+    pub answer: AnswerOptions,
+    /// How answers are judged.
+    pub judge: JudgeOptions,
+    /// Which answers never win.
+    pub guards: GuardOptions,
+    /// Least share of an answer's content words that occur in the question or the base answer, for an answer that the
+    /// BLEU guard calls collapsed to count all the same; absent: BLEU alone decides (the method).
+    ///
+    /// BLEU against a long base answer is near zero for *every* short answer (its brevity penalty alone is e⁻³ at a
+    /// quarter of the length), so under a rule like "at most 40 words" it would turn down exactly the answers that obey.
+    pub min_relevance: Option<f32>,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self {
+            answer: AnswerOptions::default(),
+            judge: JudgeOptions::default(),
+            guards: GuardOptions::default(),
+            min_relevance: Some(0.2),
+        }
+    }
+}
+
+/// A held-out record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldOut {
+    /// The record.
+    pub record: String,
+    /// Its cluster.
+    pub cluster: usize,
+    /// System turn, if any, and question.
+    pub prompt: Vec<Message>,
+    /// What its answers are judged against.
+    pub rules: Vec<Rule>,
+}
+
+/// An adapter to be verified on its cluster's held-out records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The cluster.
+    pub cluster: usize,
+    /// Epoch, from 1; for a Critic its best one.
+    pub epoch: usize,
+    /// The adapter.
+    pub adapter: AdapterRef,
+}
+
+/// A checkpoint's result.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CheckpointRate {
+    /// The cluster.
+    pub cluster: usize,
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// The adapter.
+    pub adapter: AdapterRef,
+    /// Its wins against the base.
+    pub win_rate: WinRate,
+}
+
+/// What verification found.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Verification {
+    /// One per checkpoint and held-out record of its cluster.
+    pub verdicts: Vec<Verdict>,
+    /// One per checkpoint, in the order given.
+    pub rates: Vec<CheckpointRate>,
+}
+
+/// Base answers of all held-out records: verified once, shared by all paths.
+///
+/// # Errors
+/// [`LearnError::Model`] when the model is lost altogether.
+pub fn base_answers(
+    held_out: &[HeldOut],
+    model: &dyn ChatModel,
+    options: &VerifyOptions,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Vec<Result<String, ModelError>>, LearnError> {
+    let requests: Vec<_> = held_out.iter().map(|h| options.answer.answer_request(&h.prompt, None)).collect();
+    Ok(run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text)).collect())
+}
+
+/// Expert checkpoints against the base.
+///
+/// # Errors
+/// [`LearnError::Model`] when the model or the judge is lost altogether.
+pub fn experts(
+    held_out: &[HeldOut],
+    checkpoints: &[Checkpoint],
+    model: &dyn ChatModel,
+    judge_model: &dyn ChatModel,
+    options: &VerifyOptions,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Verification, LearnError> {
+    // Base answers only where a checkpoint asks for the comparison.
+    let used: Vec<usize> = (0..held_out.len())
+        .filter(|&h| checkpoints.iter().any(|c| c.cluster == held_out[h].cluster))
+        .collect();
+    let jobs = jobs(held_out, checkpoints);
+    let mut requests: Vec<_> =
+        used.iter().map(|&h| options.answer.answer_request(&held_out[h].prompt, None)).collect();
+    requests
+        .extend(jobs.iter().map(|&(c, h)| {
+            options.answer.answer_request(&held_out[h].prompt, Some(&checkpoints[c].adapter))
+        }));
+    let mut answers = run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
+    let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(answers.by_ref()).collect();
+    let answers: Vec<Result<String, ModelError>> = answers.collect();
+    compare(held_out, checkpoints, &jobs, &base, answers, judge_model, options, on_progress)
+}
+
+/// The reflective path (base answer → Critic's suggestions → refined answer) against the base answer.
+///
+/// # Errors
+/// [`LearnError::Model`] when the model or the judge is lost altogether.
+pub fn critics(
+    held_out: &[HeldOut],
+    checkpoints: &[Checkpoint],
+    model: &dyn ChatModel,
+    judge_model: &dyn ChatModel,
+    options: &VerifyOptions,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Verification, LearnError> {
+    let used: Vec<usize> = (0..held_out.len())
+        .filter(|&h| checkpoints.iter().any(|c| c.cluster == held_out[h].cluster))
+        .collect();
+    let requests: Vec<_> =
+        used.iter().map(|&h| options.answer.answer_request(&held_out[h].prompt, None)).collect();
+    let base = run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
+    let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(base).collect();
+    let jobs = jobs(held_out, checkpoints);
+    let queries: Vec<Query<'_>> = jobs
+        .iter()
+        .map(|&(c, h)| Query { prompt: &held_out[h].prompt, critic: &checkpoints[c].adapter })
+        .collect();
+    let missing = || Err(ModelError::Engine("no base answer".into()));
+    let own_base = jobs.iter().map(|(_, h)| base.get(h).cloned().unwrap_or_else(missing)).collect();
+    let reflected = improve(&queries, own_base, model, &options.answer, on_progress)?;
+    let answers = reflected.into_iter().map(|r| r.map(|r| r.answer)).collect();
+    compare(held_out, checkpoints, &jobs, &base, answers, judge_model, options, on_progress)
+}
+
+/// (checkpoint, held-out record) for every record of every checkpoint's cluster.
+fn jobs(held_out: &[HeldOut], checkpoints: &[Checkpoint]) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    for (c, checkpoint) in checkpoints.iter().enumerate() {
+        out.extend(
+            (0..held_out.len()).filter(|&h| held_out[h].cluster == checkpoint.cluster).map(|h| (c, h)),
+        );
+    }
+    out
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the two callers share exactly these; a struct would only rename them"
+)]
+fn compare(
+    held_out: &[HeldOut],
+    checkpoints: &[Checkpoint],
+    jobs: &[(usize, usize)],
+    base: &BTreeMap<usize, Result<String, ModelError>>,
+    answers: Vec<Result<String, ModelError>>,
+    judge_model: &dyn ChatModel,
+    options: &VerifyOptions,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Verification, LearnError> {
+    fn item<'a>(h: &'a HeldOut, answer: &'a str) -> Item<'a> {
+        Item { lang: parts(&h.prompt).0, prompt: &h.prompt, rules: &h.rules, answer }
+    }
+    // One judging batch: base answers first, then the checkpoints'.
+    let texts = |r: &'_ Result<String, ModelError>| r.as_ref().ok().cloned();
+    let base_texts: Vec<(usize, String)> =
+        base.iter().filter_map(|(&h, r)| texts(r).map(|t| (h, t))).collect();
+    let answer_texts: Vec<(usize, usize, String)> = jobs
+        .iter()
+        .zip(&answers)
+        .enumerate()
+        .filter_map(|(j, (&(_, h), r))| texts(r).map(|t| (j, h, t)))
+        .collect();
+    let mut items: Vec<Item<'_>> = base_texts.iter().map(|(h, t)| item(&held_out[*h], t)).collect();
+    items.extend(answer_texts.iter().map(|(_, h, t)| item(&held_out[*h], t)));
+    let mut scores = judge(&items, judge_model, &options.judge, on_progress)?.into_iter();
+    let base_scores: BTreeMap<usize, _> =
+        base_texts.iter().map(|(h, _)| *h).zip(scores.by_ref()).filter_map(|(h, s)| Some((h, s?))).collect();
+    let answer_scores: BTreeMap<usize, _> =
+        answer_texts.iter().map(|(j, ..)| *j).zip(scores).filter_map(|(j, s)| Some((j, s?))).collect();
+
+    let mut out = Verification::default();
+    for (j, (&(c, h), answer)) in jobs.iter().zip(answers).enumerate() {
+        let base_answer = base.get(&h).and_then(texts);
+        let scored = (base_scores.get(&h).copied(), answer_scores.get(&j).copied());
+        let (checkpoint, held) = (&checkpoints[c], &held_out[h]);
+        out.verdicts.push(outcome(checkpoint, held, base_answer, answer.ok(), scored, options));
+    }
+    for (c, checkpoint) in checkpoints.iter().enumerate() {
+        let own: Vec<_> =
+            jobs.iter().zip(&out.verdicts).filter(|((k, _), _)| *k == c).map(|(_, v)| v.outcome).collect();
+        out.rates.push(CheckpointRate {
+            cluster: checkpoint.cluster,
+            epoch: checkpoint.epoch,
+            adapter: checkpoint.adapter.clone(),
+            win_rate: win_rate(&own),
+        });
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;
