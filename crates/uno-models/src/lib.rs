@@ -13,7 +13,7 @@ pub mod sampling;
 pub mod template;
 pub mod tokenizer;
 
-pub use embedded::{EmbeddedChat, EmbeddedOptions};
+pub use embedded::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions};
 pub use error::ModelsError;
 pub use template::{ChatTemplate, TokenizedExample, encode_example};
 pub use tokenizer::TextTokenizer;

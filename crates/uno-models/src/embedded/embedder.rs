@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use uno_engine::BertEncoder;
+use uno_engine::bert::BertEncoder;
 use uno_types::{Embedder, ModelError};
 
 use crate::ModelsError;
