@@ -4,11 +4,15 @@
 //! - [`template`] renders messages as the text that a model continues,
 //! - [`sampling`] draws a token from logits, reproducibly,
 //! - [`constraint`] holds a generation to a JSON schema,
-//! - [`embedded`] runs models in this process.
+//! - [`embedded`] runs models in this process,
+//! - [`registry`] pulls and finds model files,
+//! - [`remote`] asks OpenAI-compatible servers.
 
 pub mod constraint;
 pub mod embedded;
 pub mod error;
+pub mod registry;
+pub mod remote;
 pub mod sampling;
 pub mod template;
 pub mod tokenizer;
