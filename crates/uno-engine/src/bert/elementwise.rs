@@ -2,7 +2,7 @@
 
 use crate::kernel::level::{fma, simd_fn};
 
-/// The error function, to 3e-7 absolute: the rational approximation of Eigen's and XLA's `erf`, whose value at ±4 is ±1 in
+/// The error function, to 5e-7 absolute: the rational approximation of Eigen's and XLA's `erf`, whose value at ±4 is ±1 in
 /// `f32`.
 #[inline(always)]
 fn erf<const FMA: bool>(x: f32) -> f32 {
@@ -108,7 +108,7 @@ mod tests {
             let x = i as f32 * 1e-3;
             let expected = if x.abs() > 4.0 { f64::from(x.signum()) } else { reference(f64::from(x)) };
             for got in [erf::<true>(x), erf::<false>(x)] {
-                assert!((f64::from(got) - expected).abs() < 3e-7, "erf({x}) = {got}, expected {expected}");
+                assert!((f64::from(got) - expected).abs() < 5e-7, "erf({x}) = {got}, expected {expected}");
             }
         }
     }

@@ -14,9 +14,9 @@ use self::weights::Weights;
 use crate::EngineError;
 use crate::kernel::product::Threads;
 
-/// Tokens that one thread takes through all layers at a time: enough to pay for packing the weights, few enough for the
-/// activations (at most 9 times `hidden` floats a token) to stay in the cache.
-const GROUP_TOKENS: usize = 512;
+/// Tokens that one thread takes through all layers at a time: enough to pay for reading the weights, few enough for the
+/// activations to stay in a core's cache.
+const GROUP_TOKENS: usize = 256;
 
 /// An encoder with its weights in `f32`.
 pub struct BertEncoder {
