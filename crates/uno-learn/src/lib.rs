@@ -12,6 +12,7 @@ pub mod error;
 pub mod features;
 pub mod gap;
 pub mod guards;
+pub mod plan;
 pub mod split;
 pub mod stats;
 pub mod ward;

@@ -123,7 +123,7 @@ static KEY: LazyLock<Regex> = LazyLock::new(|| {
         r"(?x) sk-[A-Za-z0-9_-]{16,} | (?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,} | gh[pousr]_[A-Za-z0-9]{20,} | github_pat_[A-Za-z0-9_]{20,}
           | glpat-[A-Za-z0-9_-]{16,} | hf_[A-Za-z0-9]{20,} | xox[abeoprs]-[A-Za-z0-9-]{10,} | (?:AKIA|ASIA)[0-9A-Z]{16} | AIza[0-9A-Za-z_-]{30,}
           | eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
-          | -----BEGIN[ A-Z]*PRIVATE\ KEY-----(?s:.*?)(?:-----END[ A-Z]*PRIVATE\ KEY-----|\z)",
+          | -----BEGIN[\ A-Z]*PRIVATE\ KEY-----(?s:.*?)(?:-----END[\ A-Z]*PRIVATE\ KEY-----|\z)",
     )
 });
 static IBAN: LazyLock<Regex> =

@@ -88,8 +88,7 @@ pub(super) fn outer_items(answer: &str) -> (usize, bool) {
 
 static MARKUP: LazyLock<Regex> = LazyLock::new(|| regex(r"[*_`~]+|^\s*(?:>\s*)*#{1,6}\s+|^\s*>+\s?"));
 static LINK: LazyLock<Regex> = LazyLock::new(|| regex(r"!?\[([^\]]*)\]\([^)\s]*\)"));
-static TABLE_RULE: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?\s*$"));
+static TABLE_RULE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$"));
 
 /// Whether `line` is the line under a Markdown table's head.
 pub(super) fn is_table_rule(line: &str) -> bool {

@@ -1,0 +1,237 @@
+//! Who answers for a cluster, and why (METHOD §7); what to train so that somebody can.
+
+use serde::{Deserialize, Serialize};
+use uno_types::{AdapterRef, Path, PlanEntry, WinRate};
+
+use crate::gap::{HIGH_GAP, is_high};
+
+/// How much proof an adapter needs before it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Nothing answers that was not verified, and a win rate counts only as far as its interval goes. See [`passes`].
+    #[default]
+    Verified,
+    /// As published: gap below the threshold and win rate at or above the threshold → expert; otherwise the critic,
+    /// verified or not; otherwise base.
+    Paper,
+}
+
+/// Which paths may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// Expert, critic and base.
+    #[default]
+    Uno,
+    /// Expert and base only: one generation per answer.
+    UnoSingle,
+}
+
+/// Thresholds of the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanOptions {
+    /// How much proof is needed.
+    pub policy: Policy,
+    /// Which paths may be used.
+    pub variant: Variant,
+    /// A gap at or above this is high.
+    pub gap_threshold: f64,
+    /// Smallest win rate of an adapter that answers.
+    pub min_win_rate: f64,
+    /// Held-out records from which on verdicts made by programs alone need no interval above one half.
+    pub min_program_n: usize,
+}
+
+impl Default for PlanOptions {
+    /// 0.45 and 0.53 as published; 4 records.
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            variant: Variant::default(),
+            gap_threshold: HIGH_GAP,
+            min_win_rate: 0.53,
+            min_program_n: 4,
+        }
+    }
+}
+
+/// A trained adapter and what verification found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tested {
+    /// The adapter (its best checkpoint).
+    pub adapter: AdapterRef,
+    /// Win rate against the base answers; absent when it was not verified.
+    pub win_rate: Option<WinRate>,
+    /// Whether every known verdict was made by programs: no judge's noise is in it.
+    pub programs_only: bool,
+}
+
+/// All that is known about a cluster when its path is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The cluster.
+    pub cluster: usize,
+    /// Records in it.
+    pub size: usize,
+    /// Cognitive gap; absent when no record has both rule lists. It then counts as high.
+    pub gap: Option<f64>,
+    /// The expert, if one was trained.
+    pub expert: Option<Tested>,
+    /// The critic, if one was trained.
+    pub critic: Option<Tested>,
+}
+
+/// Whether an adapter's win rate is proof enough under [`Policy::Verified`]: at least the smallest win rate, and either
+/// an interval that does not reach below one half, or verdicts made by programs alone on `min_program_n` records or
+/// more with at least two wins more than losses. (With five held-out records even 4.5 points of 5 leave the interval's
+/// lower end at 0.46; a program's verdicts are exact, so what is left is the luck of the draw alone.)
+pub fn passes(tested: &Tested, options: &PlanOptions) -> bool {
+    tested.win_rate.is_some_and(|w| {
+        let n = w.wins + w.ties + w.losses;
+        let exact = tested.programs_only && n >= options.min_program_n && w.wins >= w.losses + 2;
+        n > 0 && w.rate >= options.min_win_rate && (w.low >= 0.5 || exact)
+    })
+}
+
+/// Whether an expert may answer for a high-gap cluster whose critic did not pass: its whole interval lies above one
+/// half, and programs alone made the verdicts, so that what it learnt cannot be noise that a judge shares.
+pub fn passes_despite_gap(tested: &Tested, options: &PlanOptions) -> bool {
+    tested.programs_only && passes(tested, options) && tested.win_rate.is_some_and(|w| w.low > 0.5)
+}
+
+/// Chooses the path of one cluster and says why.
+pub fn decide(evidence: &Evidence, options: &PlanOptions) -> PlanEntry {
+    let high = evidence.gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
+    let allowed = |t: &&Tested| match options.policy {
+        Policy::Paper => t.win_rate.is_some_and(|w| w.rate >= options.min_win_rate),
+        Policy::Verified => passes(t, options),
+    };
+    let expert = evidence.expert.as_ref().filter(|_| !high).filter(allowed);
+    let critic =
+        evidence.critic.as_ref().filter(|_| options.variant == Variant::Uno).filter(|c| {
+            match options.policy {
+                Policy::Paper => true,
+                Policy::Verified => passes(c, options),
+            }
+        });
+    let late_expert = evidence.expert.as_ref().filter(|e| {
+        let open =
+            high && critic.is_none() && options.policy == Policy::Verified && options.variant == Variant::Uno;
+        open && passes_despite_gap(e, options)
+    });
+
+    let gap = gap_words(evidence.gap, high, options);
+    let (path, chosen, reason) = if let Some(expert) = expert {
+        (Path::Expert, Some(expert), format!("{gap} The expert {}.", result_words(expert)))
+    } else if let Some(critic) = critic {
+        let why = if high { String::new() } else { expert_words(evidence, options) };
+        (Path::Critic, Some(critic), format!("{gap} {why}The critic {}.", result_words(critic)))
+    } else if let Some(expert) = late_expert {
+        let why =
+            "programs scored it and its whole interval lies above one half, so it answers despite the gap";
+        let reason = format!("{gap} No critic passed; the expert {}: {why}.", result_words(expert));
+        (Path::Expert, Some(expert), reason)
+    } else {
+        let mut why = String::new();
+        if !high || evidence.expert.is_some() {
+            why.push_str(&expert_words(evidence, options));
+        }
+        if options.variant == Variant::Uno {
+            why.push_str(&critic_words(evidence));
+        }
+        (Path::Base, None, format!("{gap} {why}The base model answers."))
+    };
+    PlanEntry {
+        cluster: evidence.cluster,
+        size: evidence.size,
+        path,
+        adapter: chosen.map(|t| t.adapter.clone()),
+        gap: evidence.gap,
+        // Without a chosen adapter, the figure that was not good enough.
+        win_rate: match chosen {
+            Some(tested) => tested.win_rate,
+            None => [&evidence.expert, &evidence.critic].into_iter().flatten().find_map(|t| t.win_rate),
+        },
+        reason,
+    }
+}
+
+fn gap_words(gap: Option<f64>, high: bool, options: &PlanOptions) -> String {
+    match gap {
+        None => "The gap could not be measured and counts as high.".to_owned(),
+        Some(gap) if high => format!("The gap {gap:.2} is high (at least {:.2}).", options.gap_threshold),
+        Some(gap) => format!("The gap {gap:.2} is low (below {:.2}).", options.gap_threshold),
+    }
+}
+
+/// "beat the base answer in 80 % of 5 held-out records (interval 44 % to 96 %, scored by programs)".
+fn result_words(tested: &Tested) -> String {
+    let Some(w) = tested.win_rate else { return "was not verified".to_owned() };
+    let n = w.wins + w.ties + w.losses;
+    if n == 0 {
+        return "has no known verdict".to_owned();
+    }
+    let by = if tested.programs_only { ", scored by programs" } else { "" };
+    let records = if n == 1 { "record" } else { "records" };
+    format!(
+        "won {:.0} % of {n} held-out {records} against the base model (interval {:.0} % to {:.0} %{by})",
+        w.rate * 100.0,
+        w.low * 100.0,
+        w.high * 100.0,
+    )
+}
+
+fn expert_words(evidence: &Evidence, options: &PlanOptions) -> String {
+    match &evidence.expert {
+        None => "No expert was trained. ".to_owned(),
+        Some(expert) if passes(expert, options) => format!("The expert {}. ", result_words(expert)),
+        Some(expert) => format!("The expert {}: not enough. ", result_words(expert)),
+    }
+}
+
+fn critic_words(evidence: &Evidence) -> String {
+    match &evidence.critic {
+        None => "No critic was trained. ".to_owned(),
+        Some(critic) => format!("The critic {}: not enough. ", result_words(critic)),
+    }
+}
+
+/// Whether and when to train an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Train {
+    /// It is the cluster's first choice.
+    Now,
+    /// Only when the first choice was trained and did not pass.
+    IfOtherFails,
+    /// No plan could use it.
+    Never,
+}
+
+/// What a cluster needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Needs {
+    /// The expert.
+    pub expert: Train,
+    /// The critic.
+    pub critic: Train,
+}
+
+/// What to train for a cluster with this gap, so that nothing is trained that [`decide`] could not choose.
+pub fn needs(gap: Option<f64>, options: &PlanOptions) -> Needs {
+    let high = gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
+    let (expert, critic) = match (high, options.variant, options.policy) {
+        (false, Variant::UnoSingle, _) => (Train::Now, Train::Never),
+        (true, Variant::UnoSingle, _) => (Train::Never, Train::Never),
+        (false, Variant::Uno, _) => (Train::Now, Train::IfOtherFails),
+        (true, Variant::Uno, Policy::Paper) => (Train::Never, Train::Now),
+        (true, Variant::Uno, Policy::Verified) => (Train::IfOtherFails, Train::Now),
+    };
+    Needs { expert, critic }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+use proptest::prelude::*;
+use uno_types::Outcome;
+
+use super::*;
+use crate::stats::win_rate;
+
+fn tested(name: &str, wins: usize, ties: usize, losses: usize, programs_only: bool) -> Tested {
+    let mut outcomes = vec![Outcome::Win; wins];
+    outcomes.extend(vec![Outcome::Tie; ties]);
+    outcomes.extend(vec![Outcome::Loss; losses]);
+    let adapter = AdapterRef { name: name.into(), dir: format!("adapters/{name}") };
+    Tested { adapter, win_rate: Some(win_rate(&outcomes)), programs_only }
+}
+
+fn evidence(gap: Option<f64>, expert: Option<Tested>, critic: Option<Tested>) -> Evidence {
+    Evidence { cluster: 1, size: 9, gap, expert, critic }
+}
+
+fn path(evidence: &Evidence, policy: Policy, variant: Variant) -> Path {
+    decide(evidence, &PlanOptions { policy, variant, ..PlanOptions::default() }).path
+}
+
+#[test]
+fn the_paper_s_rule() {
+    use Policy::Paper;
+    use Variant::{Uno, UnoSingle};
+    let good = || Some(tested("e", 6, 0, 5, false));
+    let bad = || Some(tested("e", 5, 0, 5, false));
+    let critic = || Some(Tested { win_rate: None, ..tested("c", 0, 0, 0, false) });
+    let low = |e, c| evidence(Some(0.44), e, c);
+    let high = |e, c| evidence(Some(0.45), e, c);
+    assert_eq!(path(&low(good(), critic()), Paper, Uno), Path::Expert);
+    assert_eq!(path(&low(bad(), critic()), Paper, Uno), Path::Critic);
+    assert_eq!(path(&low(bad(), None), Paper, Uno), Path::Base);
+    assert_eq!(path(&high(good(), critic()), Paper, Uno), Path::Critic);
+    assert_eq!(path(&high(good(), None), Paper, Uno), Path::Base);
+    assert_eq!(path(&low(good(), critic()), Paper, UnoSingle), Path::Expert);
+    assert_eq!(path(&high(good(), critic()), Paper, UnoSingle), Path::Base);
+    assert_eq!(path(&low(bad(), critic()), Paper, UnoSingle), Path::Base);
+}
+
+#[test]
+fn by_default_nothing_unverified_answers() {
+    use Policy::Verified;
+    use Variant::{Uno, UnoSingle};
+    let unsure = || Some(tested("e", 6, 0, 5, false));
+    let sure = || Some(tested("e", 20, 0, 2, false));
+    let exact = |wins, losses| Some(tested("e", wins, 1, losses, true));
+    let unverified = Some(Tested { win_rate: None, ..tested("c", 0, 0, 0, false) });
+    assert_eq!(path(&evidence(Some(0.2), unsure(), unverified), Verified, Uno), Path::Base);
+    assert_eq!(path(&evidence(Some(0.2), sure(), None), Verified, Uno), Path::Expert);
+    // Four points and a half of five by a program: enough; of three: not.
+    assert_eq!(path(&evidence(Some(0.2), exact(4, 0), None), Verified, UnoSingle), Path::Expert);
+    assert_eq!(path(&evidence(Some(0.2), exact(2, 0), None), Verified, Uno), Path::Base);
+    assert_eq!(path(&evidence(Some(0.2), exact(3, 2), None), Verified, Uno), Path::Base);
+    // High gap: the critic first; then only an expert that noise cannot have made.
+    let critic = || Some(tested("c", 12, 0, 1, false));
+    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), critic()), Verified, Uno), Path::Critic);
+    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), unsure()), Verified, Uno), Path::Expert);
+    assert_eq!(path(&evidence(Some(0.9), sure(), unsure()), Verified, Uno), Path::Base);
+    assert_eq!(path(&evidence(Some(0.9), exact(4, 0), None), Verified, Uno), Path::Base);
+    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), None), Verified, UnoSingle), Path::Base);
+    assert_eq!(path(&evidence(None, sure(), None), Verified, Uno), Path::Base);
+    assert_eq!(path(&Evidence::default(), Verified, Uno), Path::Base);
+}
+
+#[test]
+fn reasons_hold_the_figures() {
+    let options = PlanOptions::default();
+    let entry = decide(&evidence(Some(0.21), Some(tested("e", 9, 1, 0, true)), None), &options);
+    assert_eq!(
+        entry.reason,
+        "The gap 0.21 is low (below 0.45). The expert won 95 % of 10 held-out records against the base model \
+         (interval 66 % to 99 %, scored by programs)."
+    );
+    assert_eq!(entry.adapter.unwrap().name, "e");
+    let entry = decide(&evidence(Some(0.21), Some(tested("e", 1, 0, 1, false)), None), &options);
+    assert_eq!(
+        entry.reason,
+        "The gap 0.21 is low (below 0.45). The expert won 50 % of 2 held-out records against the base model \
+         (interval 9 % to 91 %): not enough. No critic was trained. The base model answers."
+    );
+    assert_eq!((entry.adapter, entry.win_rate.unwrap().wins), (None, 1));
+}
+
+fn any_tested() -> impl Strategy<Value = Option<Tested>> {
+    let counts = (0usize..12, 0usize..4, 0usize..12, any::<bool>(), any::<bool>());
+    prop::option::of(counts.prop_map(|(wins, ties, losses, programs, verified)| {
+        let mut t = tested("x", wins, ties, losses, programs);
+        t.win_rate = t.win_rate.filter(|_| verified);
+        t
+    }))
+}
+
+fn any_options() -> impl Strategy<Value = PlanOptions> {
+    (any::<bool>(), any::<bool>()).prop_map(|(paper, single)| PlanOptions {
+        policy: if paper { Policy::Paper } else { Policy::Verified },
+        variant: if single { Variant::UnoSingle } else { Variant::Uno },
+        ..PlanOptions::default()
+    })
+}
+
+proptest! {
+    #[test]
+    fn decisions_are_sound(
+        gap in prop::option::of(0f64..1.0),
+        expert in any_tested(),
+        critic in any_tested(),
+        options in any_options(),
+    ) {
+        let e = evidence(gap, expert, critic);
+        let entry = decide(&e, &options);
+        prop_assert_eq!(entry.adapter.is_some(), entry.path != Path::Base);
+        prop_assert!(!entry.reason.is_empty() && entry.reason.ends_with('.'));
+        if options.variant == Variant::UnoSingle {
+            prop_assert!(entry.path != Path::Critic);
+        }
+        if options.policy == Policy::Verified && entry.path != Path::Base {
+            prop_assert!(entry.win_rate.is_some_and(|w| w.rate >= 0.53 && w.wins > w.losses));
+        }
+        // What is chosen is something that `needs` would have trained.
+        let needs = needs(gap, &options);
+        match entry.path {
+            Path::Expert => prop_assert!(needs.expert != Train::Never),
+            Path::Critic => prop_assert!(needs.critic != Train::Never),
+            Path::Base => {}
+        }
+    }
+}
