@@ -1,5 +1,12 @@
 //! The sentence encoder: against a plain f64 implementation on a tiny random model, and against sentence-transformers on
 //! the real one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is a test's report"
+)]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

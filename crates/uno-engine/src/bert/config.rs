@@ -58,7 +58,7 @@ impl BertConfig {
             [config.vocab_size, config.hidden_size, config.layers, config.heads, config.intermediate_size];
         let sensible = |n: usize| n > 0 && n < 1 << 31;
         let rest = [config.max_positions, config.token_types];
-        if !sizes.into_iter().chain(rest).all(sensible) || config.hidden_size % config.heads != 0 {
+        if !sizes.into_iter().chain(rest).all(sensible) || !config.hidden_size.is_multiple_of(config.heads) {
             return Err(EngineError::format(&path, "its sizes are zero, absurd or do not divide into heads"));
         }
         let pooling = dir.join("1_Pooling/config.json");

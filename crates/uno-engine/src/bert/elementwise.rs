@@ -7,12 +7,12 @@ use crate::kernel::level::{fma, simd_fn};
 #[inline(always)]
 fn erf<const FMA: bool>(x: f32) -> f32 {
     const ODD: [f32; 7] = [
-        -2.726_142_2e-10,
+        -2.726_142e-10,
         2.770_681_4e-8,
         -2.101_024e-6,
         -5.692_506_4e-5,
         -7.349_906_3e-4,
-        -2.954_599_8e-3,
+        -2.954_6e-3,
         -1.609_603_3e-2,
     ];
     const EVEN: [f32; 5] =

@@ -109,14 +109,14 @@ fn parse(text: &[u8], path: &Path) -> Result<ModelConfig, EngineError> {
     }
     let heads = raw.num_attention_heads;
     let kv_heads = raw.num_key_value_heads.unwrap_or(heads);
-    if kv_heads == 0 || heads % kv_heads != 0 {
+    if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         return Err(format(format!("{heads} attention heads do not divide into {kv_heads} key/value heads")));
     }
     let head_dim = match raw.head_dim {
         Some(dim) => dim,
         // The default of transformers' Qwen3Config.
         None if arch == Arch::Qwen3 => 128,
-        None if raw.hidden_size % heads == 0 => raw.hidden_size / heads,
+        None if raw.hidden_size.is_multiple_of(heads) => raw.hidden_size / heads,
         None => {
             return Err(format(format!(
                 "hidden_size {} does not divide into {heads} heads",
