@@ -25,7 +25,7 @@ static PATTERNS: LazyLock<Vec<(Regex, Build)>> = LazyLock::new(|| {
     let max_sentences: Build = |c, _| Some(Check::MaxSentences { max: count(c)? });
     let ends: Build = |c, q| Some(Check::EndsWith { text: quote(c, q)? });
     let starts: Build = |c, q| Some(Check::StartsWith { text: quote(c, q)? });
-    let all: [(&str, Build); 24] = [
+    let all: Vec<(&str, Build)> = vec![
         (r"(?:不要|不得|不能|别|请勿|不)(?:超过|多于|超出){N}个?字(?:以上)?", max),
         (r"(?:最多|至多|不多于|限制?在?|限){N}个?字(?:以内|之内|内)?", max),
         (r"(?:控制|限制|压缩|缩短|精简|保持)(?:在|到|为|至){N}个?字(?:以内|之内|以下|内)?", max),
@@ -40,6 +40,17 @@ static PATTERNS: LazyLock<Vec<(Regex, Build)>> = LazyLock::new(|| {
         (r"(?:最多|至多){N}句话?", max_sentences),
         (r"{N}句话?(?:以内|之内)", max_sentences),
         (r"(?:只)?用{N}句话", |c, _| Some(Check::Sentences { count: count(c)? })),
+        (r"(?:正好|恰好|刚好|只){N}句话?", |c, _| Some(Check::Sentences { count: count(c)? })),
+        (r"(?:正好|恰好|刚好|分成|分为|写成){N}(?:个自然)?段(?:话|落)?", |c, _| {
+            Some(Check::Paragraphs { count: count(c)? })
+        }),
+        (r"列表(?:要|应)?(?:正好|恰好|刚好){N}[项条]", |c, _| {
+            Some(Check::ListItems { count: count(c).filter(|n| *n >= 2)? })
+        }),
+        (
+            r"(?:不要|别|请勿|不能)(?:再)?(?:使用|用)(?:任何)?(?:项目符号|无序)(?:列表)?",
+            |_, _| Some(Check::NoBulletList),
+        ),
         (r"(?:不要|别|请勿|不能)(?:使用|用|写成|列)?(?:任何)?(?:列表|清单)", |_, _| {
             Some(Check::NoList)
         }),
@@ -56,12 +67,27 @@ static PATTERNS: LazyLock<Vec<(Regex, Build)>> = LazyLock::new(|| {
             |_, _| Some(Check::Table),
         ),
         (
-            r"(?:把|将)?代码(?:块)?(?:要|应该|请|必须)?(?:放|写|摆)?(?:在)?(?:最前面|最前|开头|前面|最开头|第一位)|先(?:给出?|写出?|放|上|贴出?|展示)(?:我)?代码",
+            r"(?:把|将)?代码(?:块)?(?:要|应该|请|必须)?(?:放|写|摆)?(?:在)?(?:最前面|最前|开头|前面|最开头|第一位)|先(?:给出?|写出?|放|上|贴出?|展示)(?:我)?代码(?:块)?",
             |_, _| Some(Check::CodeFirst),
         ),
-        (r"(?:不要|别|请勿)(?:写|给|用|使用|包含|出现|放)?(?:任何)?代码", |_, _| {
-            Some(Check::NoCode)
+        (
+            r"(?:用|使用|以|放在)代码块(?:里|中|内)?(?:来)?(?:给出|展示|写出|显示|贴出)?代码|代码(?:要|请|都)?(?:用|放在|写在)代码块(?:里|中|内)?",
+            |_, _| Some(Check::Code),
+        ),
+        (
+            r"(?:不要|别|请勿|不许|避免)(?:再)?(?:提到|提及|使用|用|说|出现)(?:词语?|这个词|单词)?{Q}(?:这个词|一词)?",
+            |c, q| Some(Check::Excludes { text: quote(c, q)? }),
+        ),
+        (r"(?:提到|提及|包含|包括)(?:词语?|这个词|单词)?{Q}(?:这个词|一词)?", |c, q| {
+            Some(Check::Contains { text: quote(c, q)? })
         }),
+        (r"(?:全部?|都|只)?(?:使用|用)?小写(?:字母)?", |_, _| Some(Check::LowerCase)),
+        (r"(?:全部?|都|只)?(?:使用|用)?大写(?:字母)?", |_, _| Some(Check::UpperCase)),
+        (
+            r"(?:以|用)(?:一个)?(?:问句|问题|疑问句|提问)(?:来)?(?:结尾|结束|收尾)",
+            |_, _| Some(Check::EndsWithQuestion),
+        ),
+        (r"(?:不要|别|请勿)(?:写|给出|给|用|使用|包含|出现|放)?(?:任何)?代码", |_, _| Some(Check::NoCode)),
         (
             r"(?:用|以|使用|返回|输出|采用)(?:纯|合法的?|有效的?)?\s*json\s*(?:的?(?:格式|形式|对象))?",
             |_, _| Some(Check::Json),

@@ -20,7 +20,7 @@ const FILLER: &str = " i i'd i'm i've we you you're your me my us our it it's it
  put use using show say state send return produce phrase \
  everything all whole entire entirely full complete overall total length future later \
  there there's respect observe switch ok okay hey hi hmm well yes actually really very much more bit little better best instead rule \
- exactly strictly only know but ";
+ exactly strictly only know but team boss manager company compliance legal department ";
 
 /// Words after which a structure may not be believed: negation, doubt, condition, choice, scope, praise, the past,
 /// and verbs that make the structure an object of talk.
@@ -54,6 +54,12 @@ static VOID: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?x) \b (?:
           (?:every|each)(?:\ single)?\ (?:time|answer|reply|response|message)s?
+        | per\ (?:answer|reply|response|message)
+        | for\ (?:all\ |any\ |the\ |your\ )?(?:\w+\ )?(?:questions|tips|topics|advice)
+        | (?:and\ )?(?:not|instead\ of|rather\ than|don't\ write|do\ not\ write|no)(?:\ as|\ in|\ just)?(?:\ a|\ an|\ one|\ 1)?(?:\ big|\ long|\ single|\ giant|\ whole)?
+          \ (?:(?:block|wall|lump|chunk)\ of\ text|prose|paragraphs?|essay|lecture|novel|book|speech|running\ text)
+        | 1\ (?:step|item|point)\ (?:per|on\ each|on\ every|a)\ line | with\ (?:all\ )?(?:the\ )?steps
+        | would\ help(?:\ me)?(?:\ a\ lot)? | don't\ make\ me\ (?:scroll|wait|search)
         | (?:in|for|of|with|to)\ (?:every|each|all|any)(?:\ of\ your|\ your|\ the)?(?:\ single)?\ (?:answer|reply|replie|response|message)s?
         | (?:no\ matter\ what|regardless)
         | when(?:ever)?\ (?:you(?:'re|\ are)?\ |i\ )?(?:answer|reply|respond|answering|replying|responding|ask|asking)(?:\ (?:me|you|to\ me|my\ questions?|questions?|a\ question|for\ (?:help|advice|code|a\ recipe|recipes|steps|instructions)|(?:you\ )?something|like\ this))*
@@ -73,10 +79,20 @@ static VOID: LazyLock<Regex> = LazyLock::new(|| {
 
 static LIST_VERB: LazyLock<Regex> = LazyLock::new(|| regex(r"\blist (the|all|your|my|them|out|every)\b"));
 
+/// What an answer that opens with code leaves out anyway.
+static INTRODUCTION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"\b(?:skip|drop|no|without) (?:the |any )?(?:introduction|intro|preamble|small talk|chit-?chat)s?(?: and)?\b",
+    )
+});
+
 /// Removes void phrases.
 pub(super) fn without_void(clause: &str) -> String {
     // "List" as a verb says no more than "show".
-    let clause = LIST_VERB.replace_all(clause, "show $1");
+    let mut clause = LIST_VERB.replace_all(clause, "show $1").into_owned();
+    if clause.contains("code") {
+        clause = INTRODUCTION.replace_all(&clause, " ").into_owned();
+    }
     VOID.replace_all(&clause, " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -103,7 +119,7 @@ pub(super) fn complaint(clause: &str) -> Option<String> {
 /// Words after which nothing more is demanded: "explanation after it", "then explain".
 static AFTER_CODE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"^(?:and )?(?:then )?(?:(?:put |give |add |with )?(?:the |any |your |all )*(?:explanations?|text|details|talk|commentary|discussion) ?(?:should |can |must |may |to )*(?:come |comes |go |goes |follow |follows )?(?:after(?:wards?| it| that| the code)?|below(?: it)?|later|second|underneath)?|(?:you can )?explain(?: it| everything| the code| what it does)?(?: after(?:wards?| it| that| the code)?| below| later)?)$",
+        r"^(?:and )?(?:then )?(?:before (?:any|the|all) (?:text|explanations?|words|prose)|(?:put |give |add |with )?(?:the |any |your |all )*(?:explanations?|text|details|talk|words|rest|commentary|discussion) ?(?:should |can |must |may |to )*(?:come |comes |go |goes |follow |follows )?(?:after(?:wards?| it| that| the code)?|below(?: it)?|later|second|underneath)?|(?:you can )?explain(?: it| everything| the code| what it does)?(?: after(?:wards?| it| that| the code)?| below| later)?)$",
     )
 });
 
@@ -196,13 +212,15 @@ pub(super) fn is_idle(clause: &str) -> bool {
 /// Whether the clause tells of the user, who asks for nothing in it.
 fn is_about_oneself(clause: &str) -> bool {
     const WISHES: &str = " want wanted need needed prefer like love ask asked asking said told expect expected wish hope would \
-         i'd should must mean meant if unless when require please ";
+         i'd should must mean meant if unless require please ";
     let first = words(clause).next();
+    if clause.starts_with("i don't need") {
+        return !words(clause).any(|w| listed(KEYWORDS, w) || w.contains(|c: char| c.is_ascii_digit()));
+    }
     let about = first.is_some_and(|w| ["i", "i'm", "i've", "my", "thanks", "thank"].contains(&w));
-    about
-        && words(clause).all(|w| {
-            !listed(WISHES, w) && !w.starts_with("QUOTE") && !w.contains(|c: char| c.is_ascii_digit())
-        })
+    let quantity =
+        clause.contains(|c: char| c.is_ascii_digit()) && words(clause).any(|w| listed(KEYWORDS, w));
+    about && !quantity && words(clause).all(|w| !listed(WISHES, w) && !w.starts_with("QUOTE"))
 }
 
 /// Whether a clause that follows a property in the same sentence adds nothing to it.

@@ -47,7 +47,7 @@ pub(super) static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         let source = source
             .replace("{N}", r"(?P<n>\d{1,4})")
             .replace("{Q}", r"QUOTE(?P<q>\d)")
-            .replace("{MORE}", r"(?:no|not|never|nothing|don't use|do not use|not use) (?:any )?(?:more|longer|over|greater)(?: than)?")
+            .replace("{MORE}", r"(?:no|not|never|nothing|(?:don't|do not|never) (?:use|write|give me|send me|send)|not use) (?:any )?(?:more|longer|over|greater)(?: than)?")
             .replace("{NOT}", r"(?:no|avoid|without|skip|drop|remove|omit|lose|ditch|stop(?: using| writing in| with)?|leave out|(?:don't|do not|never|not|please don't)(?: ever)?(?: use| include| add| write| put| give me| make| show| send| answer (?:with|in|as)| reply (?:with|in|as)| respond (?:with|in|as)| format (?:it|this|that|your answers?) as| in| as| with)|not)");
         Pattern { regex: regex(&format!(r"\b(?:{source})(?:\b|$)")), scope, build }
     };
@@ -84,7 +84,7 @@ fn quantities() -> Vec<(Scope, &'static str, Build)> {
         ),
         (
             Answer,
-            r"(?:in )?{N} words (?:or (?:less|fewer|under|below)|max(?:imum)?|at (?:the )?most|at max(?:imum)?|tops|limit|is (?:the|my) (?:limit|max(?:imum)?|most)|is enough|are enough|and no more|not more|and not more)",
+            r"(?:in )?{N} words (?:or (?:less|fewer|under|below)|max(?:imum)?|at (?:the )?most|at max(?:imum)?|tops|limit|is (?:the|my) (?:limit|max(?:imum)?|most)|(?:is|are|would be|would have been|will be) (?:enough|plenty)|and no more|not more|and not more)",
             max,
         ),
         (Answer, r"(?:a |the )?{N}[- ]words? (?:limit|maximum|max|cap|ceiling)", max),
@@ -113,7 +113,7 @@ fn quantities() -> Vec<(Scope, &'static str, Build)> {
         ),
         (
             Answer,
-            r"(?:in )?{N} sentences? (?:or (?:less|fewer)|max(?:imum)?|at (?:the )?most|tops)",
+            r"(?:in )?{N} sentences? (?:or (?:less|fewer)|max(?:imum)?|at (?:the )?most|tops|(?:is|are|would be|would have been|will be) (?:enough|plenty))",
             max_sentences,
         ),
         (Answer, r"(?:under|less than|fewer than) {N} sentences", fewer_sentences),
@@ -124,7 +124,7 @@ fn quantities() -> Vec<(Scope, &'static str, Build)> {
         ),
         (
             Answer,
-            r"(?:in|with|using|be|write|(?:answer|reply|respond)(?: in| with)?|want) (?:just |only )?(?:a single|{N}) (?:short |full |complete |clear |concise )?sentences?(?: only)?(?: long)?",
+            r"(?:in|with|using|be|write|(?:answer|reply|respond)(?: in| with)?) (?:just |only )?(?:a single|{N}) (?:short |full |complete |clear |concise )?sentences?(?: only)?(?: long)?",
             |c, _| Some(Check::Sentences { count: if c.name("n").is_some() { number(c)? } else { 1 } }),
         ),
         (Answer, r"a {N}[- ]sentence (?:answer|reply|response)", sentences),
@@ -154,7 +154,7 @@ fn quoted() -> Vec<(Scope, &'static str, Build)> {
         ),
         (
             Answer,
-            r"(?:put|add|write|include|say|append|place|attach|have|need|want|with|stick)(?: (?:the|this|a|my))?(?: (?:exact|closing|final|short|standard|usual))?(?: (?:words?|phrase|line|sentence|disclaimer|note|reminder|statement|text|warning))?(?: (?:saying|that says))? {Q} (?:(?:at|to) the (?:very )?(?:end|bottom|close)|as (?:the|your|a) (?:very )?(?:last|final|closing) (?:line|sentence|words?|thing))(?: of (?:it|this|that|(?:your|the|all|all your|every|each) (?:answers?|repl(?:y|ies)|responses?|messages?)))?",
+            r"(?:put|add|write|include|say|append|place|attach|have|needs?|wants?|expects?|with|stick)(?: (?:the|this|a|my))?(?: (?:exact|closing|final|short|standard|usual))?(?: (?:words?|phrase|line|sentence|disclaimer|note|reminder|statement|text|warning))?(?: (?:saying|that says))? {Q} (?:(?:at|to) the (?:very )?(?:end|bottom|close)|as (?:the|your|a) (?:very )?(?:last|final|closing) (?:line|sentence|words?|thing))(?: of (?:it|this|that|(?:your|the|all|all your|every|each) (?:answers?|repl(?:y|ies)|responses?|messages?)))?",
             ends,
         ),
         (
@@ -165,6 +165,11 @@ fn quoted() -> Vec<(Scope, &'static str, Build)> {
         (
             Answer,
             r"(?:the|your) (?:very )?(?:last|final|closing) (?:line|sentence|words?)(?: of (?:your|the|every|each) (?:answers?|repl(?:y|ies)|responses?))? (?:should|must|has to|have to|needs to|need to|is to|ought to) (?:always )?(?:be|read|say) {Q}",
+            ends,
+        ),
+        (
+            Answer,
+            r"make {Q} (?:the|your) (?:very )?(?:last|final|closing) (?:thing|line|sentence|words?)(?: you (?:say|write))?",
             ends,
         ),
         (
@@ -262,7 +267,7 @@ fn structures() -> Vec<(Scope, &'static str, Build)> {
         }),
         (
             Part,
-            r"(?:as |in |into |with |using |use |to |give me |want |by )*(?:a |an |the )?(?:clearly )?(?:(?:numbered|ordered|enumerated) (?:lists?|steps|format|instructions|points|items|form|sequence|order)|numbered step[- ]by[- ]step (?:list|instructions|format)|number(?:ing)? (?:the |your |each |all |all the |all of the |every |these |those |them|out the )*(?:steps?|instructions?|points?|items?)?|(?:list|put|write|give|lay out|present) (?:the |your |all |all the )?(?:steps|instructions|directions) (?:numbered|with numbers)|(?:steps|instructions|directions) (?:should be|must be|need to be|to be|have to be) (?:clearly )?numbered|enumerate (?:the |your |all |all the )?(?:steps|instructions|points))",
+            r"(?:as |in |into |with |using |use |to |give me |want |by )*(?:a |an |the )?(?:clearly )?(?:(?:numbered|ordered|enumerated) (?:lists?|steps|format|instructions|points|items|form|sequence|order)|numbered step[- ]by[- ]step (?:list|instructions|format)|number(?:ing)? (?:the |your |each |all |all the |all of the |every |these |those |them|out the )*(?:steps?|instructions?|points?|items?)?|(?:list|put|write|give|show|lay out|present) (?:the |your |all |all the )?(?:steps|instructions|directions) (?:numbered|with numbers)|(?:steps|instructions|directions) (?:should be|must be|need to be|to be|have to be) (?:clearly )?numbered|enumerate (?:the |your |all |all the )?(?:steps|instructions|points))",
             |_, _| Some(Check::NumberedList),
         ),
         (
