@@ -1,6 +1,13 @@
 //! Generation must not depend on its batch: the same bits alone, among others, behind a shared prefix, in any chunking and
 //! with any number of threads.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic in a test is its report"
+)]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! The backward against TRL's gradients, finite differences and itself.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic in a test is its report"
+)]
+
 mod common;
 
 use common::{Tensors, fixture, ids, tiny_models};

@@ -1,5 +1,12 @@
 //! Adapter files: what is written is read back, and what does not fit is refused with a reason.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic in a test is its report"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,13 @@
 //! The default model, where it has been pulled, against transformers in float32 (sdpa). Tolerances: logits 2e-3 absolute,
 //! summed log-probabilities 1e-3 relative, greedy tokens exact.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic in a test is its report"
+)]
+
 mod common;
 
 use std::time::Instant;

@@ -5,7 +5,7 @@ use super::workspace::sized;
 use crate::kernel::activation::add_bias;
 use crate::kernel::dropout::{Dropout, Mask};
 use crate::kernel::matrix::{Mat, MatMut};
-use crate::kernel::product::{Into, Order, Threads, linear, matmul};
+use crate::kernel::product::{How, Into, Threads, linear, matmul};
 use crate::lora::{GroupGrads, GroupWeights};
 
 /// Dropout of one layer of the model.
@@ -23,9 +23,9 @@ impl LayerDropout {
 
 impl Linear {
     /// `y` [n, out] = x Wᵀ + bias.
-    pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], order: Order) {
+    pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
         let weight = Mat::dense(&self.weight, self.out, self.input);
-        linear(MatMut::dense(y, n, self.out), Into::Set, Mat::dense(x, n, self.input), weight, 1.0, order);
+        linear(MatMut::dense(y, n, self.out), Into::Set, Mat::dense(x, n, self.input), weight, 1.0, how);
         if let Some(bias) = &self.bias {
             add_bias(&mut y[..n * self.out], self.out, bias);
         }
@@ -53,28 +53,28 @@ pub(crate) fn lora_forward(
     y: &mut [f32],
     inner: &mut Vec<f32>,
     dropout: Option<(LayerDropout, &mut Vec<f32>)>,
-    order: Order,
+    how: How,
 ) {
     let (input, output, width) = (group.shape.input, group.shape.output, group.width());
     let inner = sized(inner, n * width);
     match dropout {
         None => {
             let out = MatMut::dense(inner, n, width);
-            linear(out, Into::Set, Mat::dense(x, n, input), group.a_all(), 1.0, order);
+            linear(out, Into::Set, Mat::dense(x, n, input), group.a_all(), 1.0, how);
         }
         Some((dropout, dropped)) => {
             let dropped = sized(dropped, n * input);
             for slot in 0..group.shape.slots.len() {
                 dropout.mask(group, slot).apply(&x[..n * input], dropped);
                 let out = MatMut::strided(&mut inner[slot * group.rank..], n, group.rank, width);
-                linear(out, Into::Set, Mat::dense(dropped, n, input), group.a(slot), 1.0, order);
+                linear(out, Into::Set, Mat::dense(dropped, n, input), group.a(slot), 1.0, how);
             }
         }
     }
     for (i, slot) in group.shape.slots.iter().enumerate() {
         let u = Mat::strided(&inner[i * group.rank..], n, group.rank, width);
         let out = MatMut::strided(&mut y[slot.column..], n, slot.out, output);
-        linear(out, Into::Add, u, group.b(i), group.scale, order);
+        linear(out, Into::Add, u, group.b(i), group.scale, how);
     }
 }
 

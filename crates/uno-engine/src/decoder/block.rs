@@ -10,7 +10,7 @@ use crate::kernel::activation::{add, swiglu};
 use crate::kernel::dropout::Dropout;
 use crate::kernel::norm;
 use crate::kernel::parallel::rows_per_task;
-use crate::kernel::product::Order;
+use crate::kernel::product::How;
 use crate::kernel::rope::{Angles, rotate};
 use crate::lora::{Group, LoraWeights};
 
@@ -41,7 +41,7 @@ impl Pass<'_> {
     ) {
         if let Some(weights) = self.adapter.and_then(|a| a.group(layer, group)) {
             let dropout = self.dropout(layer).map(|d| (d, dropped));
-            lora_forward(&weights, self.n, x, y, &mut inner[group as usize], dropout, Order::Any);
+            lora_forward(&weights, self.n, x, y, &mut inner[group as usize], dropout, How::FAST);
         }
     }
 }
@@ -81,7 +81,7 @@ impl Block {
         let normed = sized(&mut scratch.normed, n * hidden);
         norm::forward(x, &self.attention_norm, config.norm_eps, normed, sized(&mut saved.input_inverse, n));
         let qkv = sized(&mut saved.qkv, n * columns.stride);
-        self.qkv.forward(n, normed, qkv, Order::Any);
+        self.qkv.forward(n, normed, qkv, How::FAST);
         pass.adapt(layer, Group::AttentionIn, normed, qkv, inner, &mut scratch.dropped);
         if let Some(norms) = &self.head_norms {
             let raw = sized(&mut saved.raw_qk, n * (columns.q_dim + columns.kv_dim));
@@ -99,18 +99,18 @@ impl Block {
             heads,
         );
         let projected = sized(&mut scratch.projected, n * hidden);
-        self.out.forward(n, heads, projected, Order::Any);
+        self.out.forward(n, heads, projected, How::FAST);
         pass.adapt(layer, Group::AttentionOut, heads, projected, inner, &mut scratch.dropped);
         add_rows(x, projected);
 
         sized(&mut saved.middle, n * hidden).copy_from_slice(x);
         norm::forward(x, &self.mlp_norm, config.norm_eps, normed, sized(&mut saved.middle_inverse, n));
         let gate_up = sized(&mut saved.gate_up, n * 2 * inner_size);
-        self.gate_up.forward(n, normed, gate_up, Order::Any);
+        self.gate_up.forward(n, normed, gate_up, How::FAST);
         pass.adapt(layer, Group::MlpIn, normed, gate_up, inner, &mut scratch.dropped);
         let activation = sized(&mut scratch.activation, n * inner_size);
         swiglu(gate_up, inner_size, activation);
-        self.down.forward(n, activation, projected, Order::Any);
+        self.down.forward(n, activation, projected, How::FAST);
         pass.adapt(layer, Group::MlpOut, activation, projected, inner, &mut scratch.dropped);
         add_rows(x, projected);
     }

@@ -14,7 +14,7 @@ use crate::kernel::attend::attend;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
 use crate::kernel::parallel::in_pool;
-use crate::kernel::product::{Into, Order, linear};
+use crate::kernel::product::{How, Into, linear};
 use crate::kernel::rope::{Angles, rotate};
 use crate::lora::{Group, LoraWeights};
 
@@ -164,7 +164,7 @@ impl Decoder {
         let mut data = vec![0.0; n * vocab];
         let head = Mat::dense(self.head(), vocab, hidden);
         let view = MatMut::dense(&mut data, n, vocab);
-        linear(view, Into::Set, Mat::dense(&normed, n, hidden), head, 1.0, Order::Fixed);
+        linear(view, Into::Set, Mat::dense(&normed, n, hidden), head, 1.0, How::FIXED);
         data
     }
 }
@@ -190,22 +190,28 @@ impl<'a> Step<'a> {
         Step { config: &decoder.config, n: tokens.len(), tokens, angles, runs }
     }
 
-    /// Adds the adapters' parts of a group to `y`, run by run.
-    fn adapt(&self, layer: usize, group: Group, x: &[f32], y: &mut [f32], inner: &mut Vec<f32>) {
+    /// Adds the adapters' parts of a group to `y`. Many adapters are many small products: a task each then, instead of each
+    /// product split among the threads.
+    fn adapt(&self, layer: usize, group: Group, x: &[f32], mut y: &mut [f32], inner: &mut Vec<f32>) {
+        let mut tasks = Vec::with_capacity(self.runs.len());
+        let mut end = 0;
         for (first, n, adapter) in &self.runs {
             if let Some(weights) = adapter.group(layer, group) {
                 let (input, output) = (weights.shape.input, weights.shape.output);
-                let x = &x[first * input..(first + n) * input];
-                lora_forward(
-                    &weights,
-                    *n,
-                    x,
-                    &mut y[first * output..(first + n) * output],
-                    inner,
-                    None,
-                    Order::Fixed,
-                );
+                let (of_run, rest) =
+                    std::mem::take(&mut y)[(first - end) * output..].split_at_mut(n * output);
+                tasks.push((weights, *n, &x[first * input..(first + n) * input], of_run));
+                (y, end) = (rest, first + n);
             }
+        }
+        if tasks.len() < 2 * rayon::current_num_threads() {
+            for (weights, n, x, y) in tasks {
+                lora_forward(&weights, n, x, y, inner, None, How::FIXED);
+            }
+        } else {
+            tasks.into_par_iter().for_each_init(Vec::new, |inner, (weights, n, x, y)| {
+                lora_forward(&weights, n, x, y, inner, None, How::FIXED_ALONE);
+            });
         }
     }
 
@@ -237,7 +243,7 @@ impl Block {
         let (config, n) = (step.config, step.n);
         let (q, kv) = (config.q_dim(), config.kv_dim());
         norm::forward(&b.x, &self.attention_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
-        self.qkv.forward(n, &b.normed, &mut b.qkv, Order::Fixed);
+        self.qkv.forward(n, &b.normed, &mut b.qkv, How::FIXED);
         step.adapt(layer, Group::AttentionIn, &b.normed, &mut b.qkv, &mut b.inner);
         if let Some(norms) = &self.head_norms {
             norm_heads(config, norms, &mut b.qkv, &mut b.raw_qk, &mut b.qk_inverse);
@@ -247,14 +253,14 @@ impl Block {
             rows[*row].0.own.store(layer, *position, &qkv[q..q + kv], &qkv[q + kv..]);
         }
         step.attend(layer, rows, &b.qkv, &mut b.heads);
-        self.out.forward(n, &b.heads, &mut b.projected, Order::Fixed);
+        self.out.forward(n, &b.heads, &mut b.projected, How::FIXED);
         step.adapt(layer, Group::AttentionOut, &b.heads, &mut b.projected, &mut b.inner);
         add_rows(&mut b.x, &b.projected);
         norm::forward(&b.x, &self.mlp_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
-        self.gate_up.forward(n, &b.normed, &mut b.gate_up, Order::Fixed);
+        self.gate_up.forward(n, &b.normed, &mut b.gate_up, How::FIXED);
         step.adapt(layer, Group::MlpIn, &b.normed, &mut b.gate_up, &mut b.inner);
         swiglu(&b.gate_up, config.intermediate_size, &mut b.activation);
-        self.down.forward(n, &b.activation, &mut b.projected, Order::Fixed);
+        self.down.forward(n, &b.activation, &mut b.projected, How::FIXED);
         step.adapt(layer, Group::MlpOut, &b.activation, &mut b.projected, &mut b.inner);
         add_rows(&mut b.x, &b.projected);
     }

@@ -31,14 +31,30 @@ pub(crate) enum Order {
     Fixed,
 }
 
+/// How a [`linear`] product is computed.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) order: Order,
+    pub(crate) threads: Threads,
+}
+
+impl How {
+    /// Training and scoring.
+    pub(crate) const FAST: How = How { order: Order::Any, threads: Threads::All };
+    /// Generation.
+    pub(crate) const FIXED: How = How { order: Order::Fixed, threads: Threads::All };
+    /// Generation, within a task that is one of many.
+    pub(crate) const FIXED_ALONE: How = How { order: Order::Fixed, threads: Threads::One };
+}
+
 /// Up to this many rows the weights are streamed once by the skinny kernel; above it `gemm`'s packing pays.
 const SKINNY_ROWS: usize = 32;
 
 /// `out (+)= scale * x * wᵀ` for a row-major weight, with the given promise about the order of additions.
-pub(crate) fn linear(mut out: MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, scale: f32, order: Order) {
-    match order {
-        Order::Any => matmul(out, into, x, w.t(), scale, Threads::All),
-        Order::Fixed => skinny::product(&mut out, into, x, w, scale, Threads::All),
+pub(crate) fn linear(mut out: MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, scale: f32, how: How) {
+    match how.order {
+        Order::Any => matmul(out, into, x, w.t(), scale, how.threads),
+        Order::Fixed => skinny::product(&mut out, into, x, w, scale, how.threads),
     }
 }
 

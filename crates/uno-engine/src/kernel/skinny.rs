@@ -28,6 +28,9 @@ trait Lanes: Copy {
     /// # Safety
     /// See [`Lanes::zero`].
     unsafe fn sums(v: [Self; 4]) -> [f32; 4];
+    /// Asks for the memory at `p`, which need not be readable.
+    #[inline(always)]
+    fn prefetch(_p: *const f32) {}
 }
 
 impl Lanes for [f32; 8] {
@@ -106,6 +109,11 @@ mod x86 {
                 transpose_add(v.map(|v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))))
             }
         }
+        #[inline(always)]
+        fn prefetch(p: *const f32) {
+            // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        }
     }
 
     impl Lanes for __m512 {
@@ -143,6 +151,11 @@ mod x86 {
                 std::mem::transmute::<__m128, [f32; 4]>(e)
             }
         }
+        #[inline(always)]
+        fn prefetch(p: *const f32) {
+            // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        }
     }
 }
 
@@ -177,6 +190,9 @@ unsafe impl Sync for Job {}
 /// `M` rows of x from `row` against weight rows `from..from+count`, `count <= 4`.
 #[inline(always)]
 unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, count: usize) {
+    // The hardware does not see through four interleaved streams: while the first rows of x meet these weights, the next
+    // weights are asked for.
+    let ahead = 8 * job.w_stride;
     // SAFETY: `row + M <= m`, `from + count <= n`; all addresses lie in the views that `product` was given.
     unsafe {
         let x: [*const f32; M] = std::array::from_fn(|r| job.x.add((row + r) * job.x_stride));
@@ -186,6 +202,9 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
         let mut t = 0;
         while t < whole {
             let wt: [L; 4] = std::array::from_fn(|j| L::load(w[j].add(t)));
+            if row == 0 {
+                w.iter().for_each(|w| L::prefetch(w.wrapping_add(ahead + t)));
+            }
             for r in 0..M {
                 let xt = L::load(x[r].add(t));
                 for j in 0..4 {
@@ -203,8 +222,8 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
                 }
             }
         }
-        for r in 0..M {
-            let sum = L::sums(sums[r]);
+        for (r, sums) in sums.into_iter().enumerate() {
+            let sum = L::sums(sums);
             let y = job.y.add((row + r) * job.y_stride + from);
             for (j, sum) in sum.iter().enumerate().take(count) {
                 *y.add(j) = if job.add { sum * job.scale + *y.add(j) } else { sum * job.scale };
