@@ -61,7 +61,12 @@ impl Kind {
     /// Where this kind occurs in `text`, from left to right.
     fn find(self, text: &str) -> Vec<Range<usize>> {
         let accept: fn(&str) -> Option<usize> = match self {
-            Kind::Key | Kind::Email => |found| Some(found.len()),
+            Kind::Email => |found| Some(found.len()),
+            // Secrets hold digits; words joined by hyphens do not.
+            Kind::Key => |found| {
+                let secret = found.starts_with('-') || found.contains(|c: char| c.is_ascii_digit());
+                secret.then_some(found.len())
+            },
             Kind::Iban => number::iban,
             Kind::Card => number::card,
             Kind::Ip => number::ip,
@@ -95,11 +100,13 @@ impl Kind {
 
     /// Whether a number is not a piece of a longer number or word.
     fn stands_alone(self, text: &str, range: &Range<usize>) -> bool {
-        if matches!(self, Kind::Key | Kind::Email) {
-            return true;
-        }
         let (before, after) = (&text[..range.start], &text[range.end..]);
         let joins = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        match self {
+            Kind::Email => return true,
+            Kind::Key => return text[range.clone()].starts_with('-') || !before.ends_with(joins),
+            Kind::Iban | Kind::Card | Kind::Ip | Kind::Phone => {}
+        }
         let point = |c: Option<char>, next: Option<char>| {
             c.is_some_and(|c| c == '.' || c == '-') && next.is_some_and(|n| n.is_ascii_digit())
         };
