@@ -16,7 +16,7 @@ mod run;
 mod text;
 
 pub use run::holds;
-use uno_types::{Check, Lang};
+use uno_types::Check;
 
 /// A rule that was understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,10 +38,9 @@ pub fn compile(text: &str) -> Option<Compiled> {
     if text.is_empty() || text.chars().count() > MAX_CHARS {
         return None;
     }
-    let parts = match Lang::detect(text) {
-        Lang::Zh => chinese::compile(text)?,
-        Lang::En => english::compile(text)?,
-    };
+    // The language of the demand, not of the phrase that it quotes.
+    let is_chinese = clause::mask(text).text.contains(|c| ('\u{4E00}'..='\u{9FA5}').contains(&c));
+    let parts = if is_chinese { chinese::compile(text)? } else { english::compile(text)? };
     combine(parts)
 }
 
