@@ -29,3 +29,24 @@ pub fn of_value<T: Serialize>(value: &T) -> String {
 pub fn of_bytes(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
+
+/// BLAKE3 of a file, or of the names and contents of all files below a directory.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn of_path(path: &Path) -> Result<String, StoreError> {
+    if !path.is_dir() {
+        return of_file(path);
+    }
+    let fail = |e| StoreError::io("read", path, e);
+    let mut entries = Vec::new();
+    for entry in fs_err::read_dir(path).map_err(fail)? {
+        entries.push(entry.map_err(fail)?.path());
+    }
+    entries.sort();
+    let parts: Result<Vec<_>, StoreError> = entries
+        .iter()
+        .map(|p| Ok((p.file_name().map(|n| n.to_string_lossy().into_owned()), of_path(p)?)))
+        .collect();
+    Ok(of_value(&parts?))
+}

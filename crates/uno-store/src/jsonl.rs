@@ -1,6 +1,6 @@
 //! JSON lines: one object a line.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde::Serialize;

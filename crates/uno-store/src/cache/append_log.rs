@@ -50,37 +50,33 @@ struct LineIn<'a> {
 }
 
 impl AppendLog {
-    /// Opens or creates the log and hands every good line to `each`, in order.
+    /// Opens or creates the log and hands every good line to `each`, in order. An unfinished last line is cut off.
     ///
     /// # Errors
     /// When the file cannot be read or cut.
     pub fn open<T: DeserializeOwned>(
         path: &Path,
-        mut each: impl FnMut(&str, T),
+        each: impl FnMut(&str, T),
     ) -> Result<(Self, Recovery), StoreError> {
         let fail = |action| move |error| StoreError::io(action, path, error);
         let file = File::options().read(true).append(true).create(true).open(path).map_err(fail("open"))?;
-        let mut recovery = Recovery::default();
-        let mut reader = io::BufReader::new(&file);
-        let (mut end, mut line) = (0u64, Vec::new());
-        loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line).map_err(fail("read"))? as u64;
-            if read == 0 {
-                break;
-            }
-            if line.last() != Some(&b'\n') {
-                recovery.torn_bytes = read;
-                file.set_len(end).map_err(fail("repair"))?;
-                break;
-            }
-            end += read;
-            match parse(&line) {
-                Some((key, value)) => each(key, value),
-                None => recovery.corrupt += 1,
-            }
+        let (end, recovery) = scan_file(path, &file, each)?;
+        if recovery.torn_bytes > 0 {
+            file.set_len(end).map_err(fail("repair"))?;
         }
         Ok((Self { path: path.to_path_buf(), file, end, broken: false }, recovery))
+    }
+
+    /// Reads a log that another process may be writing: nothing is repaired. A missing file holds nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn scan<T: DeserializeOwned>(path: &Path, each: impl FnMut(&str, T)) -> Result<Recovery, StoreError> {
+        match File::open(path) {
+            Ok(file) => Ok(scan_file(path, &file, each)?.1),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Recovery::default()),
+            Err(error) => Err(StoreError::io("read", path, error)),
+        }
     }
 
     /// Appends one line. When that fails, what was written of it is cut off again.
@@ -110,6 +106,33 @@ impl AppendLog {
     /// When the system says so.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.file.sync_data().map_err(|e| StoreError::io("sync", &self.path, e))
+    }
+}
+
+/// Hands every good line to `each`; says where the last whole line ends.
+fn scan_file<T: DeserializeOwned>(
+    path: &Path,
+    file: &File,
+    mut each: impl FnMut(&str, T),
+) -> Result<(u64, Recovery), StoreError> {
+    let mut recovery = Recovery::default();
+    let mut reader = io::BufReader::new(file);
+    let (mut end, mut line) = (0u64, Vec::new());
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line).map_err(|e| StoreError::io("read", path, e))? as u64;
+        if read == 0 {
+            return Ok((end, recovery));
+        }
+        if line.last() != Some(&b'\n') {
+            recovery.torn_bytes = read;
+            return Ok((end, recovery));
+        }
+        end += read;
+        match parse(&line) {
+            Some((key, value)) => each(key, value),
+            None => recovery.corrupt += 1,
+        }
     }
 }
 

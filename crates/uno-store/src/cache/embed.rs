@@ -14,15 +14,16 @@ const BATCH: usize = 64;
 
 /// `RUN/cache/embeddings.jsonl` and its content in memory. A vector is stored as the hexadecimal of its little-endian
 /// f32 bytes: exact, and a third of the size of decimal numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct EmbeddingCache {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     known: HashMap<String, Vec<f32>>,
-    log: AppendLog,
+    /// None: nothing is kept beyond this process.
+    log: Option<AppendLog>,
 }
 
 impl EmbeddingCache {
@@ -37,7 +38,7 @@ impl EmbeddingCache {
                 known.insert(key.to_owned(), vector);
             }
         })?;
-        Ok(Self { inner: Mutex::new(Inner { known, log }) })
+        Ok(Self { inner: Mutex::new(Inner { known, log: Some(log) }) })
     }
 
     fn get(&self, key: &str) -> Option<Vec<f32>> {
@@ -46,7 +47,9 @@ impl EmbeddingCache {
 
     fn put(&self, key: &str, vector: &[f32]) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner.log.append(key, &to_hex(vector))?;
+        if let Some(log) = &mut inner.log {
+            log.append(key, &to_hex(vector))?;
+        }
         inner.known.insert(key.to_owned(), vector.to_vec());
         Ok(())
     }
@@ -85,6 +88,11 @@ pub struct CachedEmbedder<E> {
 }
 
 impl<E: Embedder> CachedEmbedder<E> {
+    /// The wrapped embedder.
+    pub fn inner(&self) -> &E {
+        &self.inner
+    }
+
     /// Wraps an embedder.
     pub fn new(inner: E, cache: Arc<EmbeddingCache>) -> Self {
         Self { inner, cache }

@@ -18,16 +18,17 @@ pub fn generation_key(model: &str, request: &GenerationRequest) -> String {
 }
 
 /// `RUN/cache/generations.jsonl` and its content in memory. May be shared between threads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct GenerationCache {
     inner: Mutex<Inner>,
     recovery: Recovery,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     known: HashMap<String, Generation>,
-    log: AppendLog,
+    /// None: nothing is kept beyond this process.
+    log: Option<AppendLog>,
 }
 
 impl GenerationCache {
@@ -40,7 +41,17 @@ impl GenerationCache {
         let (log, recovery) = AppendLog::open(path, |key, generation| {
             known.insert(key.to_owned(), generation);
         })?;
-        Ok(Self { inner: Mutex::new(Inner { known, log }), recovery })
+        Ok(Self { inner: Mutex::new(Inner { known, log: Some(log) }), recovery })
+    }
+
+    /// Looks at the file without changing it, while another process may be writing: generations, and what else is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn inspect(path: &Path) -> Result<(usize, Recovery), StoreError> {
+        let mut n = 0;
+        let recovery = AppendLog::scan(path, |_, _: Generation| n += 1)?;
+        Ok((n, recovery))
     }
 
     /// What opening found besides good lines.
@@ -62,7 +73,9 @@ impl GenerationCache {
         if inner.known.contains_key(key) {
             return Ok(());
         }
-        inner.log.append(key, generation)?;
+        if let Some(log) = &mut inner.log {
+            log.append(key, generation)?;
+        }
         inner.known.insert(key.to_owned(), generation.clone());
         Ok(())
     }
@@ -72,7 +85,7 @@ impl GenerationCache {
     /// # Errors
     /// When the system says so.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.lock().log.sync()
+        self.lock().log.as_ref().map_or(Ok(()), AppendLog::sync)
     }
 
     /// Number of generations.

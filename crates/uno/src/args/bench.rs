@@ -1,0 +1,92 @@
+//! Arguments of `uno bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Measures the engine and makes simulated logs.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --json\n  uno bench generate --batch 8"
+)]
+pub struct BenchArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+/// `uno bench …`
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Measures training on preference pairs: seconds per pair, tokens per second, peak memory
+    Train(TrainArgs),
+    /// Measures decoding: prefill and decode tokens per second
+    Generate(GenerateArgs),
+    /// Measures embedding: texts per second
+    Embed(EmbedArgs),
+    /// Makes chat logs of simulated users with a house rule per domain
+    Simulate(SimulateArgs),
+}
+
+/// Measures training.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --limit 16 --json")]
+pub struct TrainArgs {
+    /// Pairs, one JSON object a line: prompt, chosen, rejected as message lists or texts
+    #[arg(long, value_name = "FILE")]
+    pub pairs: PathBuf,
+    /// Use the first N pairs
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub limit: usize,
+    /// LoRA rank
+    #[arg(long, default_value_t = 64)]
+    pub rank: usize,
+    /// Model: a name or a path
+    #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]
+    pub model: String,
+}
+
+/// Measures decoding.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  uno bench generate --batch 8 --tokens 128 --json")]
+pub struct GenerateArgs {
+    /// Rows that decode at once
+    #[arg(long, default_value_t = 8)]
+    pub batch: usize,
+    /// Tokens per row
+    #[arg(long, default_value_t = 128)]
+    pub tokens: usize,
+    /// Model: a name or a path
+    #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]
+    pub model: String,
+}
+
+/// Measures embedding.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  uno bench embed --texts 200 --json")]
+pub struct EmbedArgs {
+    /// Number of texts of about 65 tokens
+    #[arg(long, default_value_t = 200)]
+    pub texts: usize,
+    /// Model: a name or a path
+    #[arg(long, default_value = uno_models::registry::DEFAULT_EMBEDDER)]
+    pub model: String,
+}
+
+/// Makes chat logs of simulated users.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  uno bench simulate --out examples/logs --seed 42")]
+pub struct SimulateArgs {
+    /// Directory for conversations.jsonl and heldout.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Conversations per domain, at most 52
+    #[arg(long, default_value_t = 52)]
+    pub per_domain: usize,
+    /// Seed
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Model that gives the first answers
+    #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]
+    pub model: String,
+}

@@ -1,0 +1,91 @@
+//! `uno adapters`.
+
+use std::path::Path;
+
+use anyhow::bail;
+use serde::Serialize;
+use uno_store::{RunDir, hash};
+use uno_types::Plan;
+
+use crate::args::{AdaptersArgs, AdaptersCommand};
+use crate::learn::artefacts::files;
+use crate::output::{Console, table};
+
+/// An adapter of a run.
+#[derive(Serialize)]
+struct Adapter {
+    name: String,
+    cluster: usize,
+    path: &'static str,
+    win_rate: Option<f64>,
+    bytes: u64,
+    intact: bool,
+}
+
+/// Lists or verifies adapters.
+///
+/// # Errors
+/// When the run has no plan, or (verify) an adapter is not what its name says.
+pub fn run(args: &AdaptersArgs, console: &Console) -> anyhow::Result<()> {
+    match &args.command {
+        AdaptersCommand::List { run } => {
+            let adapters = adapters(&RunDir::open_existing(run)?)?;
+            console.result(&adapters, |all| text(all))
+        }
+        AdaptersCommand::Verify { run } => {
+            let adapters = adapters(&RunDir::open_existing(run)?)?;
+            console.result(&adapters, |all| text(all))?;
+            let damaged: Vec<&str> = adapters.iter().filter(|a| !a.intact).map(|a| a.name.as_str()).collect();
+            if !damaged.is_empty() {
+                bail!(
+                    "damaged or missing: {}. Run `uno learn` on {} again: it is made anew from the kept work",
+                    damaged.join(", "),
+                    run.display()
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+fn adapters(run: &RunDir) -> anyhow::Result<Vec<Adapter>> {
+    let plan: Plan = run.read_json(files::PLAN)?;
+    let mut all = Vec::new();
+    for entry in &plan.clusters {
+        let Some(adapter) = &entry.adapter else { continue };
+        let weights = run.path(&adapter.dir).join("adapter_model.safetensors");
+        all.push(Adapter {
+            name: adapter.name.clone(),
+            cluster: entry.cluster,
+            path: entry.path.as_str(),
+            win_rate: entry.win_rate.map(|w| w.rate),
+            bytes: fs_err::metadata(&weights).map_or(0, |m| m.len()),
+            intact: is_intact(&adapter.name, &weights),
+        });
+    }
+    Ok(all)
+}
+
+/// The name ends with the first twelve digits of the weights' hash.
+fn is_intact(name: &str, weights: &Path) -> bool {
+    hash::of_file(weights).is_ok_and(|hash| name.ends_with(&hash[..12]))
+}
+
+fn text(adapters: &[Adapter]) -> String {
+    if adapters.is_empty() {
+        return "The plan uses no adapter: every cluster is left to the base model.".to_owned();
+    }
+    let mut rows =
+        vec![["adapter", "cluster", "path", "win rate", "MB", "content"].map(str::to_owned).to_vec()];
+    for a in adapters {
+        rows.push(vec![
+            a.name.clone(),
+            a.cluster.to_string(),
+            a.path.to_owned(),
+            a.win_rate.map_or("–".into(), |w| format!("{:.0} %", w * 100.0)),
+            format!("{:.1}", a.bytes as f64 / 1e6),
+            if a.intact { "as named".into() } else { "DAMAGED".into() },
+        ]);
+    }
+    table(&rows)
+}

@@ -1,0 +1,212 @@
+//! Typed settings. What has a default in a library keeps it there; here are the roles and what only the wiring knows.
+
+use serde::{Deserialize, Serialize};
+use uno_learn::candidates::CandidateOptions;
+use uno_learn::distil::DistilOptions;
+use uno_learn::pairs::PairOptions;
+use uno_learn::plan::PlanOptions;
+use uno_learn::verify::VerifyOptions;
+use uno_train::TrainConfig;
+
+/// Everything a run depends on besides its logs. Stored in `run.json` as resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Seed of every draw, split and initial weight that has no seed of its own.
+    pub seed: u64,
+    /// The model being improved.
+    pub target: ModelSettings,
+    /// Distils and revises; the target where `model` is empty.
+    pub teacher: ModelSettings,
+    /// Scores answers; the target where `model` is empty.
+    pub judge: ModelSettings,
+    /// Embeds queries and rules.
+    pub embedder: ModelSettings,
+    /// Measures the gap; by embedding coverage where `model` is empty.
+    pub reranker: ModelSettings,
+    /// The embedded engine.
+    pub engine: EngineSettings,
+    /// Every remote model.
+    pub remote: RemoteSettings,
+    /// Rules (METHOD §1).
+    pub distil: DistilOptions,
+    /// Candidate answers (METHOD §2).
+    pub candidates: CandidateOptions,
+    /// Preference pairs (METHOD §2).
+    pub pairs: PairOptions,
+    /// Clusters (METHOD §3).
+    pub cluster: ClusterSettings,
+    /// Training of Experts (METHOD §5).
+    pub train: TrainConfig,
+    /// Training of Critics (METHOD §5).
+    pub critic: TrainConfig,
+    /// Verification (METHOD §6).
+    pub verify: VerifyOptions,
+    /// Selection (METHOD §7).
+    pub plan: PlanOptions,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            target: ModelSettings::of(uno_models::registry::DEFAULT_CHAT),
+            teacher: ModelSettings::default(),
+            judge: ModelSettings::default(),
+            embedder: ModelSettings::of(uno_models::registry::DEFAULT_EMBEDDER),
+            reranker: ModelSettings::default(),
+            engine: EngineSettings::default(),
+            remote: RemoteSettings::default(),
+            distil: DistilOptions::default(),
+            candidates: CandidateOptions::default(),
+            pairs: PairOptions::default(),
+            cluster: ClusterSettings::default(),
+            train: TrainConfig::expert(),
+            critic: TrainConfig::critic(),
+            verify: VerifyOptions::default(),
+            plan: PlanOptions::default(),
+        }
+    }
+}
+
+/// Who plays a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// A name that `uno models list` knows or a path (embedded), or the model's name on the server (remote).
+    pub model: String,
+    /// Base address of an OpenAI-compatible server, for example `http://localhost:8000/v1`; empty: embedded.
+    pub url: String,
+    /// Name of the environment variable that holds the server's key; empty: no key.
+    pub api_key_env: String,
+    /// For a remote target: its weights on this machine (name or path), which adapters are trained on.
+    pub weights: String,
+}
+
+impl ModelSettings {
+    fn of(model: &str) -> Self {
+        Self { model: model.to_owned(), ..Self::default() }
+    }
+
+    /// Whether nobody is named.
+    pub fn is_unset(&self) -> bool {
+        self.model.is_empty()
+    }
+
+    /// Whether a server plays the role.
+    pub fn is_remote(&self) -> bool {
+        !self.url.is_empty()
+    }
+}
+
+/// The embedded engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineSettings {
+    /// Rows that are decoded at once.
+    pub max_batch: usize,
+    /// Threads; 0: one per core. Results do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { max_batch: 32, threads: 0 }
+    }
+}
+
+/// Every remote model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RemoteSettings {
+    /// Longest time for one request, seconds.
+    pub timeout_seconds: u64,
+    /// How often a request that failed with 429, 5xx or no answer is sent again.
+    pub retries: u32,
+    /// Requests in flight at once.
+    pub concurrency: usize,
+    /// Adapters that the server holds at once (vLLM's --max-loras).
+    pub max_loras: usize,
+}
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        Self { timeout_seconds: 120, retries: 4, concurrency: 16, max_loras: 4 }
+    }
+}
+
+/// Clusters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClusterSettings {
+    /// Ward distance at which the tree is cut.
+    pub threshold: f64,
+    /// Fewest pairs a cluster needs before anything is trained for it.
+    pub min_pairs: usize,
+    /// Largest distance to a centroid at which a question still belongs to the cluster; 0: any.
+    pub max_distance: f64,
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self { threshold: 4.0, min_pairs: 8, max_distance: 0.0 }
+    }
+}
+
+impl Settings {
+    /// Ranges that types cannot express: the key and what is wrong.
+    pub(super) fn check(&self) -> Result<(), (String, String)> {
+        share("plan.gap_threshold", self.plan.gap_threshold)?;
+        share("plan.min_win_rate", self.plan.min_win_rate)?;
+        share("verify.guards.bleu_floor", self.verify.guards.bleu_floor)?;
+        share("verify.guards.min_length_share", self.verify.guards.min_length_share)?;
+        above_zero("cluster.threshold", self.cluster.threshold)?;
+        at_least_one("engine.max_batch", self.engine.max_batch)?;
+        at_least_one("remote.concurrency", self.remote.concurrency)?;
+        at_least_one("remote.max_loras", self.remote.max_loras)?;
+        if self.target.is_unset() {
+            return Err(("target.model".to_owned(), "name the model to improve".to_owned()));
+        }
+        if self.embedder.is_unset() {
+            return Err(("embedder.model".to_owned(), "name an embedding model".to_owned()));
+        }
+        for (key, role) in [
+            ("target.url", &self.target),
+            ("teacher.url", &self.teacher),
+            ("judge.url", &self.judge),
+            ("embedder.url", &self.embedder),
+            ("reranker.url", &self.reranker),
+        ] {
+            if role.is_remote() && !(role.url.starts_with("http://") || role.url.starts_with("https://")) {
+                return Err((
+                    key.to_owned(),
+                    format!("`{}` does not begin with http:// or https://", role.url),
+                ));
+            }
+        }
+        self.train.validate().map_err(|e| (key_of("train", &e), e.to_string()))?;
+        self.critic.validate().map_err(|e| (key_of("critic", &e), e.to_string()))
+    }
+}
+
+/// The full key of the training setting that an error names.
+fn key_of(table: &str, error: &uno_train::TrainError) -> String {
+    match error {
+        uno_train::TrainError::Config { field, .. } => format!("{table}.{field}"),
+        _ => table.to_owned(),
+    }
+}
+
+fn share(key: &str, value: f64) -> Result<(), (String, String)> {
+    let message = || (key.to_owned(), format!("{value} is not between 0 and 1"));
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(message()) }
+}
+
+fn above_zero(key: &str, value: f64) -> Result<(), (String, String)> {
+    let message = || (key.to_owned(), format!("{value} must be above 0"));
+    if value.is_finite() && value > 0.0 { Ok(()) } else { Err(message()) }
+}
+
+fn at_least_one(key: &str, value: usize) -> Result<(), (String, String)> {
+    if value > 0 { Ok(()) } else { Err((key.to_owned(), "must be at least 1".to_owned())) }
+}

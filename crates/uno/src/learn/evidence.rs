@@ -1,0 +1,144 @@
+//! What a cluster can be trained on and verified with: its pairs, split once and for all.
+
+use std::collections::HashMap;
+
+use uno_learn::reflect::critic_example;
+use uno_learn::split::{TRAIN_SHARE, split};
+use uno_learn::verify::HeldOut;
+use uno_models::{EmbeddedChat, encode_example};
+use uno_train::{PreferenceExample, SftExample, TrainData};
+use uno_types::{AdapterKind, Cluster, Pair, Record, RuleSet};
+
+use super::Pipeline;
+use super::artefacts::{ClustersFile, GapLine, files};
+
+/// The artefacts that training and verification read.
+pub struct Artefacts {
+    pub clusters: Vec<Cluster>,
+    pub gaps: HashMap<usize, Option<f64>>,
+    pairs: HashMap<String, Pair>,
+    /// Position of a record in `records` and `rules`.
+    index: HashMap<String, usize>,
+    records: Vec<Record>,
+    rules: Vec<RuleSet>,
+    seed: u64,
+}
+
+/// A cluster's records that have a pair, split: the same split for Expert, Critic and verification.
+pub struct Evidence {
+    pub train: Vec<String>,
+    pub validation: Vec<String>,
+}
+
+impl Artefacts {
+    /// Files that it reads: stages that use it depend on them.
+    pub const FILES: [&'static str; 5] =
+        [files::RECORDS, files::RULES, files::PAIRS, files::CLUSTERS, files::GAPS];
+
+    /// Reads the artefacts of a run.
+    ///
+    /// # Errors
+    /// When one is missing or damaged.
+    pub fn read(pipeline: &Pipeline<'_>) -> anyhow::Result<Self> {
+        let run = &pipeline.run;
+        let clusters: ClustersFile = run.read_json(files::CLUSTERS)?;
+        let pairs: Vec<Pair> = run.read_lines(files::PAIRS)?;
+        let records: Vec<Record> = run.read_lines(files::RECORDS)?;
+        let gaps: Vec<GapLine> = run.read_lines(files::GAPS)?;
+        let gaps = gaps.into_iter().filter_map(|line| match line {
+            GapLine::Cluster(gap) => Some((gap.cluster, gap.gap)),
+            GapLine::Record(_) => None,
+        });
+        Ok(Self {
+            clusters: clusters.clusters,
+            gaps: gaps.collect(),
+            pairs: pairs.into_iter().map(|p| (p.record.clone(), p)).collect(),
+            index: records.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect(),
+            rules: run.read_lines(files::RULES)?,
+            records,
+            seed: pipeline.settings.seed,
+        })
+    }
+
+    /// The gap of a cluster, if it could be measured.
+    pub fn gap(&self, cluster: usize) -> Option<f64> {
+        self.gaps.get(&cluster).copied().flatten()
+    }
+
+    /// The split of a cluster's pairs.
+    pub fn evidence(&self, cluster: &Cluster) -> Evidence {
+        let ids: Vec<String> =
+            cluster.members.iter().filter(|id| self.pairs.contains_key(*id)).cloned().collect();
+        let split = split(&ids, TRAIN_SHARE, self.seed);
+        Evidence { train: split.train, validation: split.validation }
+    }
+
+    /// Training examples of a module from these records.
+    ///
+    /// # Errors
+    /// When the chat template refuses a prompt.
+    pub fn examples(
+        &self,
+        kind: AdapterKind,
+        ids: &[String],
+        weights: &EmbeddedChat,
+    ) -> anyhow::Result<TrainData> {
+        Ok(match kind {
+            AdapterKind::Expert => TrainData::Preferences(self.preferences(ids, weights)?),
+            AdapterKind::Critic => TrainData::Completions(self.completions(ids, weights)?),
+        })
+    }
+
+    fn preferences(&self, ids: &[String], weights: &EmbeddedChat) -> anyhow::Result<Vec<PreferenceExample>> {
+        let mut examples = Vec::new();
+        for pair in ids.iter().filter_map(|id| self.pairs.get(id)) {
+            let encode =
+                |text: &str| encode_example(weights.tokenizer(), weights.template(), &pair.prompt, text);
+            let (chosen, rejected) = (encode(&pair.chosen)?, encode(&pair.rejected)?);
+            examples.push(PreferenceExample {
+                id: pair.record.clone(),
+                prompt: chosen.prompt,
+                chosen: chosen.completion,
+                rejected: rejected.completion,
+            });
+        }
+        Ok(examples)
+    }
+
+    fn completions(&self, ids: &[String], weights: &EmbeddedChat) -> anyhow::Result<Vec<SftExample>> {
+        let mut examples = Vec::new();
+        for &i in ids.iter().filter_map(|id| self.index.get(id)) {
+            let Some((prompt, completion)) = critic_example(&self.records[i], &self.rules[i]) else {
+                continue;
+            };
+            let encoded = encode_example(weights.tokenizer(), weights.template(), &prompt, &completion)?;
+            examples.push(SftExample {
+                id: self.records[i].id.clone(),
+                prompt: encoded.prompt,
+                completion: encoded.completion,
+            });
+        }
+        Ok(examples)
+    }
+
+    /// The questions of these records.
+    pub fn queries(&self, ids: &[String]) -> Vec<String> {
+        let positions = ids.iter().filter_map(|id| self.index.get(id));
+        positions.map(|&i| self.records[i].query().to_owned()).collect()
+    }
+
+    /// The held-out records of the clusters that are `wanted`.
+    pub fn held_out(&self, wanted: impl Fn(usize) -> bool) -> Vec<HeldOut> {
+        let clusters = self.clusters.iter().filter(|c| wanted(c.id));
+        clusters
+            .flat_map(|cluster| {
+                let ids = self.evidence(cluster).validation;
+                ids.into_iter().filter_map(|id| {
+                    let &i = self.index.get(&id)?;
+                    let (prompt, rules) = (self.records[i].prompt(), self.rules[i].with_feedback.clone());
+                    Some(HeldOut { record: id, cluster: cluster.id, prompt, rules })
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,151 @@
+//! `learn`, a file per stage: each reads artefacts, asks a library, and writes artefacts. A stage whose inputs are
+//! unchanged is skipped; a run that was interrupted goes on where it stopped.
+
+pub mod artefacts;
+mod centroids;
+mod clusters;
+mod distil;
+mod evidence;
+mod gaps;
+mod ingest;
+mod modules;
+mod pairs;
+mod pipeline;
+mod plan;
+mod projection;
+mod results;
+mod trainer;
+
+use anyhow::Context;
+use serde::Serialize;
+use uno_types::Plan;
+
+pub use centroids::{read as read_centroids, write as write_centroids};
+pub use ingest::Input;
+use modules::Round;
+pub use pipeline::Pipeline;
+pub use results::Results;
+
+use crate::config::Settings;
+use crate::output::Console;
+use artefacts::files;
+
+/// What `learn` came to.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// The run directory.
+    pub run: String,
+    /// Conversations.
+    pub records: usize,
+    /// Preference pairs.
+    pub pairs: usize,
+    /// One entry per cluster.
+    pub clusters: Vec<ClusterSummary>,
+    /// Seconds per stage, interrupted attempts included.
+    pub seconds: std::collections::BTreeMap<String, f64>,
+    /// Tokens paid for in this run, now and before.
+    pub tokens_paid: u64,
+    /// Stages that had to be run now.
+    pub stages_run: Vec<String>,
+    /// The report.
+    pub report: String,
+    /// Largest resident memory, MiB.
+    pub peak_rss_mib: f64,
+}
+
+/// One cluster's decision in short.
+#[derive(Debug, Serialize)]
+pub struct ClusterSummary {
+    /// Its number.
+    pub cluster: usize,
+    /// Records.
+    pub size: usize,
+    /// expert, critic or base.
+    pub path: &'static str,
+    /// How new its feedback is to the model.
+    pub gap: Option<f64>,
+    /// Of the best checkpoint.
+    pub win_rate: Option<f64>,
+    /// In words.
+    pub reason: String,
+}
+
+impl ClusterSummary {
+    /// The decisions of a plan.
+    pub fn of(plan: &Plan) -> Vec<Self> {
+        let entries = plan.clusters.iter().map(|c| Self {
+            cluster: c.cluster,
+            size: c.size,
+            path: c.path.as_str(),
+            gap: c.gap,
+            win_rate: c.win_rate.map(|w| w.rate),
+            reason: c.reason.clone(),
+        });
+        entries.collect()
+    }
+}
+
+/// Learns from `input` in `run` and writes the report.
+///
+/// # Errors
+/// The first stage that fails; what was finished is kept.
+pub fn learn(
+    input: &Input,
+    run: &std::path::Path,
+    settings: &Settings,
+    budget: Option<u64>,
+    console: &Console,
+) -> anyhow::Result<Summary> {
+    let mut pipeline = Pipeline::open(run, settings, budget, console)?;
+    stages(&mut pipeline, input)?;
+    finish(&pipeline)
+}
+
+/// Every stage from logs to plan.
+///
+/// # Errors
+/// The first stage that fails; what was finished is kept.
+pub fn stages(pipeline: &mut Pipeline<'_>, input: &Input) -> anyhow::Result<()> {
+    ingest::stage(pipeline, input)?;
+    pipeline.open_models()?;
+    distil::stage(pipeline)?;
+    pairs::stage(pipeline)?;
+    clusters::stage(pipeline)?;
+    gaps::stage(pipeline)?;
+    for round in [Round::First, Round::Second] {
+        modules::train(pipeline, round)?;
+        modules::verify(pipeline, round)?;
+    }
+    plan::stage(pipeline)
+}
+
+/// Lets go of servers, writes the report where something changed, and sums up.
+///
+/// # Errors
+/// When the report cannot be written.
+pub fn finish(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
+    pipeline.close();
+    if !pipeline.stages_run.is_empty() || !pipeline.run.path(files::REPORT).exists() {
+        crate::report::write(&pipeline.run)?;
+    }
+    summary(pipeline)
+}
+
+fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
+    let run = &pipeline.run;
+    let plan: Plan = run.read_json(files::PLAN)?;
+    let records: Vec<serde::de::IgnoredAny> = run.read_lines(files::RECORDS).context("counting records")?;
+    let pairs: Vec<serde::de::IgnoredAny> = run.read_lines(files::PAIRS).context("counting pairs")?;
+    let manifest = run.manifest();
+    Ok(Summary {
+        run: run.root().display().to_string(),
+        records: records.len(),
+        pairs: pairs.len(),
+        clusters: ClusterSummary::of(&plan),
+        seconds: manifest.stages.iter().map(|s| (s.name.clone(), s.seconds)).collect(),
+        tokens_paid: manifest.stages.iter().map(|s| s.tokens.paid()).sum(),
+        stages_run: pipeline.stages_run.clone(),
+        report: run.path(files::REPORT).display().to_string(),
+        peak_rss_mib: manifest.peak_rss_mib,
+    })
+}

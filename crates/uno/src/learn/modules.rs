@@ -1,0 +1,174 @@
+//! Experts and Critics: trained where the plan could use them, verified on held-out records (METHOD §5 to §7).
+//!
+//! In two rounds, because some modules are wanted only if the other kind failed: nothing is trained that no plan uses.
+
+use uno_learn::plan::{Train, needs, passes};
+use uno_learn::verify;
+use uno_types::{AdapterKind, AdapterRef};
+
+use super::artefacts::{TrainedModule, files};
+use super::evidence::Artefacts;
+use super::pipeline::Pipeline;
+use super::results::Results;
+use super::trainer::{self, Job};
+
+/// Questions of a fingerprint.
+const PROBES: usize = 3;
+
+/// What is wanted at once, and what is wanted only if the other kind failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    First,
+    Second,
+}
+
+impl Round {
+    fn stage(self, verb: &str) -> String {
+        match self {
+            Round::First => verb.to_owned(),
+            Round::Second => format!("{verb} again"),
+        }
+    }
+
+    fn modules(self) -> &'static str {
+        match self {
+            Round::First => files::MODULES_1,
+            Round::Second => files::MODULES_2,
+        }
+    }
+
+    fn verdicts(self) -> &'static str {
+        match self {
+            Round::First => files::VERDICTS_1,
+            Round::Second => files::VERDICTS_2,
+        }
+    }
+}
+
+/// Trains the modules of a round.
+///
+/// # Errors
+/// When the weights are not there, or training fails.
+pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
+    let settings = pipeline.settings;
+    let mut read = pipeline.hashes(&Artefacts::FILES);
+    if round == Round::Second {
+        read.extend(pipeline.hashes(&[files::MODULES_1, files::VERDICTS_1]));
+    }
+    let depends = (
+        read,
+        (&settings.train, &settings.critic, settings.seed, settings.cluster.min_pairs, &settings.plan),
+        pipeline.roles()?.weights_id().to_owned(),
+    );
+    pipeline.stage(&round.stage("train"), &depends, |p| {
+        fs_err::create_dir_all(p.run.path("training"))?;
+        let artefacts = Artefacts::read(p)?;
+        let earlier = if round == Round::Second { Results::read(&p.run)? } else { Results::default() };
+        let mut modules = Vec::new();
+        for cluster in &artefacts.clusters {
+            let needs = needs(artefacts.gap(cluster.id), &settings.plan);
+            for (kind, other, need) in [
+                (AdapterKind::Expert, AdapterKind::Critic, needs.expert),
+                (AdapterKind::Critic, AdapterKind::Expert, needs.critic),
+            ] {
+                let wanted = match (round, need) {
+                    (Round::First, Train::Now) => true,
+                    (Round::Second, Train::IfOtherFails) => {
+                        !earlier.best(cluster.id, other).is_some_and(|tested| passes(&tested, &settings.plan))
+                    }
+                    _ => false,
+                };
+                if wanted {
+                    modules.push(module(p, &artefacts, cluster, kind)?);
+                }
+            }
+        }
+        p.run.write_lines(round.modules(), &modules)?;
+        Ok(vec![round.modules().into()])
+    })
+}
+
+fn module(
+    pipeline: &Pipeline<'_>,
+    artefacts: &Artefacts,
+    cluster: &uno_types::Cluster,
+    kind: AdapterKind,
+) -> anyhow::Result<TrainedModule> {
+    let settings = pipeline.settings;
+    let evidence = artefacts.evidence(cluster);
+    let pairs = evidence.train.len() + evidence.validation.len();
+    if pairs < settings.cluster.min_pairs {
+        let why =
+            format!("{pairs} pairs are fewer than the {} that training needs", settings.cluster.min_pairs);
+        return Ok(Job::skipped(cluster.id, kind, why));
+    }
+    let weights = pipeline.roles()?.weights()?;
+    let mut config = match kind {
+        AdapterKind::Expert => settings.train.clone(),
+        AdapterKind::Critic => settings.critic.clone(),
+    };
+    config.seed = settings.seed;
+    config.max_length = config.max_length.min(weights.decoder().config().max_positions);
+    let job = Job {
+        cluster: cluster.id,
+        kind,
+        train: artefacts.examples(kind, &evidence.train, &weights)?,
+        validation: artefacts.examples(kind, &evidence.validation, &weights)?,
+        config,
+        probes: artefacts.queries(&evidence.train[..evidence.train.len().min(PROBES)]),
+    };
+    trainer::train(pipeline, &weights, &job)
+}
+
+/// Verifies the modules of a round: every Expert checkpoint, and each Critic's best one, against the base.
+///
+/// # Errors
+/// When target or judge are lost, or the budget is used up.
+pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
+    let settings = pipeline.settings;
+    let roles = pipeline.roles()?;
+    let depends = (
+        pipeline.hashes(&[round.modules()]),
+        pipeline.hashes(&Artefacts::FILES),
+        (&settings.verify, settings.seed),
+        (roles.target_id(), roles.judge_id()),
+    );
+    pipeline.stage(&round.stage("verify"), &depends, |p| {
+        let modules: Vec<TrainedModule> = p.run.read_lines(round.modules())?;
+        let experts = checkpoints(&modules, AdapterKind::Expert);
+        let critics = checkpoints(&modules, AdapterKind::Critic);
+        let artefacts = Artefacts::read(p)?;
+        let of = |all: &[verify::Checkpoint]| artefacts.held_out(|id| all.iter().any(|c| c.cluster == id));
+        let roles = p.roles()?;
+        let (target, judge, options) = (roles.target(), roles.judge(), &settings.verify);
+        let mut bar = p.console.bar("verify experts", 0);
+        let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
+        let mut verdicts =
+            verify::experts(&of(&experts), &experts, target, judge, options, &mut progress)?.verdicts;
+        drop(bar);
+        let mut bar = p.console.bar("verify critics", 0);
+        let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
+        verdicts.extend(
+            verify::critics(&of(&critics), &critics, target, judge, options, &mut progress)?.verdicts,
+        );
+        p.run.write_lines(round.verdicts(), &verdicts)?;
+        Ok(vec![round.verdicts().into()])
+    })
+}
+
+/// The checkpoints to verify: all of an Expert, the best by held-out loss of a Critic.
+fn checkpoints(modules: &[TrainedModule], kind: AdapterKind) -> Vec<verify::Checkpoint> {
+    let of_kind = modules.iter().filter(|m| m.kind == kind);
+    of_kind
+        .flat_map(|m| {
+            let best = m.best_by_loss().map(|c| c.epoch);
+            let chosen =
+                m.checkpoints.iter().filter(move |c| kind == AdapterKind::Expert || Some(c.epoch) == best);
+            chosen.map(|c| verify::Checkpoint {
+                cluster: m.cluster,
+                epoch: c.epoch,
+                adapter: AdapterRef { name: c.adapter.clone(), dir: c.dir.clone() },
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! Trains one module of one cluster and describes the outcome (METHOD §5).
+
+use std::path::Path;
+
+use anyhow::Context;
+use uno_models::EmbeddedChat;
+use uno_models::embedded::probe;
+use uno_models::remote::Fingerprint;
+use uno_store::hash;
+use uno_train::{TrainConfig, TrainData, TrainEvent};
+use uno_types::{AdapterKind, AdapterRef};
+
+use super::Pipeline;
+use super::artefacts::{Checkpoint, CurvePoint, TrainedModule};
+
+/// What to train.
+pub struct Job {
+    pub cluster: usize,
+    pub kind: AdapterKind,
+    pub train: TrainData,
+    pub validation: TrainData,
+    pub config: TrainConfig,
+    /// Questions that the adapter's fingerprint is taken with.
+    pub probes: Vec<String>,
+}
+
+impl Job {
+    /// A module that is not trained, and why.
+    pub fn skipped(cluster: usize, kind: AdapterKind, why: String) -> TrainedModule {
+        TrainedModule {
+            cluster,
+            kind,
+            examples: 0,
+            validation: 0,
+            note: Some(why),
+            refused: Vec::new(),
+            checkpoints: Vec::new(),
+            curve: Vec::new(),
+        }
+    }
+
+    /// Where the trainer works, inside the run directory.
+    fn dir(&self) -> String {
+        format!("training/c{:02}-{}", self.cluster, self.kind.as_str())
+    }
+}
+
+/// Trains a module; goes on where an interrupted training stopped.
+///
+/// A cluster whose examples cannot be trained on is no error: the module says why, and the plan does without it.
+///
+/// # Errors
+/// When the engine or the file system fail.
+pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyhow::Result<TrainedModule> {
+    let dir = job.dir();
+    let out = pipeline.run.path(&dir);
+    fs_err::create_dir_all(&out)?;
+    let mut bar = pipeline.console.bar(&format!("train c{:02} {}", job.cluster, job.kind.as_str()), 0);
+    let mut curve: Vec<CurvePoint> = Vec::new();
+    let validation = (!job.validation.is_empty()).then_some(&job.validation);
+    let outcome =
+        uno_train::train(weights.decoder(), &job.train, validation, &job.config, &out, &mut |event| {
+            if let TrainEvent::Step(step) = event {
+                bar.at(step.step, step.total_steps);
+                bar.say(format!("loss {:.3}, {:.0} tokens/s", step.loss, step.tokens_per_second));
+            }
+        });
+    drop(bar);
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error @ uno_train::TrainError::NoExamples { .. }) => {
+            return Ok(Job::skipped(job.cluster, job.kind, error.to_string()));
+        }
+        Err(error) => return Err(error).with_context(|| format!("training in {}", out.display())),
+    };
+    read_curve(&out.join("training.jsonl"), &mut curve)?;
+    let mut checkpoints = Vec::new();
+    for epoch in &outcome.epochs {
+        let content = hash::of_file(&epoch.dir.join("adapter_model.safetensors"))?;
+        let name = format!("c{:02}-{}-{}", job.cluster, job.kind.as_str(), &content[..12]);
+        let adapter = AdapterRef { name: name.clone(), dir: epoch.dir.display().to_string() };
+        fingerprint(weights, &adapter, &job.probes)?;
+        checkpoints.push(Checkpoint {
+            epoch: epoch.epoch,
+            adapter: name,
+            dir: format!("{dir}/epoch-{}", epoch.epoch),
+            train_loss: epoch.train_loss,
+            validation_loss: epoch.validation_loss,
+            margin: epoch.margin(),
+        });
+    }
+    Ok(TrainedModule {
+        cluster: job.cluster,
+        kind: job.kind,
+        examples: outcome.examples,
+        validation: job.validation.len(),
+        note: outcome.stopped_early,
+        refused: outcome.refused,
+        checkpoints,
+        curve,
+    })
+}
+
+/// The steps of a training without their timings. A step that was repeated after a crash counts once, the last time.
+fn read_curve(path: &Path, curve: &mut Vec<CurvePoint>) -> anyhow::Result<()> {
+    let events: Vec<TrainEvent> = uno_store::jsonl::read(path)?;
+    for event in events {
+        match event {
+            TrainEvent::Started { .. } | TrainEvent::Restarted { .. } => curve.clear(),
+            TrainEvent::Step(step) => {
+                curve.retain(|p| p.step < step.step);
+                curve.push(CurvePoint { step: step.step, epoch: step.epoch, loss: step.loss });
+            }
+            TrainEvent::Resumed { .. }
+            | TrainEvent::Reference { .. }
+            | TrainEvent::Epoch(_)
+            | TrainEvent::Stopped { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes `fingerprint.json` beside the weights: what the adapter does to the log-probabilities of a few texts, so that a
+/// server which loaded it can be asked whether it really uses it.
+fn fingerprint(weights: &EmbeddedChat, adapter: &AdapterRef, probes: &[String]) -> anyhow::Result<()> {
+    let dir = Path::new(&adapter.dir);
+    if dir.join(Fingerprint::FILE).exists() {
+        return Ok(());
+    }
+    let probes: Vec<&str> = probes.iter().map(String::as_str).collect();
+    Ok(probe(weights, adapter, &probes)?.write(dir)?)
+}

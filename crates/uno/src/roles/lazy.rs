@@ -1,0 +1,262 @@
+//! Models that are opened when the first request comes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::Context;
+use uno_models::remote::{ApiKey, RemoteChat, RemoteConfig, RemoteEmbedder, RemoteReranker};
+use uno_models::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions};
+use uno_types::role::OnGeneration;
+use uno_types::{AdapterRef, ChatModel, Embedder, GenerationRequest, ModelError, Reranker};
+
+use super::Location;
+use crate::config::Settings;
+
+/// A chat model, not opened before it is needed. Clones share the opened model.
+#[derive(Clone)]
+pub struct LazyChat(Arc<Inner>);
+
+struct Inner {
+    location: Location,
+    settings: Settings,
+    /// Adapters' directories are relative to it.
+    root: PathBuf,
+    id: OnceLock<String>,
+    open: Mutex<Option<Opened>>,
+}
+
+#[derive(Clone)]
+enum Opened {
+    Embedded(Arc<EmbeddedChat>),
+    Remote(Arc<RemoteChat>),
+}
+
+impl Opened {
+    fn chat(&self) -> &dyn ChatModel {
+        match self {
+            Opened::Embedded(chat) => chat.as_ref(),
+            Opened::Remote(chat) => chat.as_ref(),
+        }
+    }
+}
+
+/// Opens an embedded chat model.
+///
+/// # Errors
+/// When the files are missing or damaged.
+pub fn open_embedded(path: &Path, settings: &Settings) -> anyhow::Result<EmbeddedChat> {
+    let threads = (settings.engine.threads > 0).then_some(settings.engine.threads);
+    let options =
+        EmbeddedOptions { max_batch: settings.engine.max_batch, threads, ..EmbeddedOptions::default() };
+    EmbeddedChat::open(path, options).with_context(|| format!("opening {}", path.display()))
+}
+
+/// How to reach a server.
+fn remote_config(
+    url: &str,
+    model: &str,
+    api_key_env: &str,
+    settings: &Settings,
+) -> anyhow::Result<RemoteConfig> {
+    let remote = &settings.remote;
+    let mut config = RemoteConfig::new(url, model);
+    config.timeout = std::time::Duration::from_secs(remote.timeout_seconds);
+    config.retries = remote.retries;
+    config.concurrency = remote.concurrency;
+    config.max_loras = remote.max_loras;
+    if !api_key_env.is_empty() {
+        let key = std::env::var(api_key_env).with_context(|| {
+            format!("the settings say that the key for {url} is in ${api_key_env}: set it")
+        })?;
+        config.api_key = Some(ApiKey::new(key));
+    }
+    Ok(config)
+}
+
+impl LazyChat {
+    /// A model that will be opened from `location`.
+    pub fn new(location: Location, settings: &Settings, root: &Path) -> Self {
+        Self(Arc::new(Inner {
+            location,
+            settings: settings.clone(),
+            root: root.to_path_buf(),
+            id: OnceLock::new(),
+            open: Mutex::new(None),
+        }))
+    }
+
+    /// Opens the model to learn its id.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_id(&self) -> anyhow::Result<String> {
+        Ok(self.opened()?.chat().id())
+    }
+
+    /// Says what the id is, so that nothing need be opened for it.
+    pub fn set_id(&self, id: &str) {
+        self.0.id.get_or_init(|| id.to_owned());
+    }
+
+    /// The embedded model.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or a server plays the role.
+    pub fn embedded(&self) -> anyhow::Result<Arc<EmbeddedChat>> {
+        match self.opened()? {
+            Opened::Embedded(chat) => Ok(chat),
+            Opened::Remote(_) => anyhow::bail!("{} is behind a server", self.0.location),
+        }
+    }
+
+    /// Unloads adapters from the server, if there is one.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn release(&self) -> anyhow::Result<()> {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match open {
+            Some(Opened::Remote(chat)) => Ok(chat.adapters().unload_all()?),
+            _ => Ok(()),
+        }
+    }
+
+    fn opened(&self) -> anyhow::Result<Opened> {
+        let mut slot = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = slot.as_ref() {
+            return Ok(opened.clone());
+        }
+        let opened = match &self.0.location {
+            Location::Embedded { path } => Opened::Embedded(Arc::new(open_embedded(path, &self.0.settings)?)),
+            Location::Remote { url, model, api_key_env } => {
+                let config = remote_config(url, model, api_key_env, &self.0.settings)?;
+                Opened::Remote(Arc::new(RemoteChat::new(config)?))
+            }
+        };
+        *slot = Some(opened.clone());
+        Ok(opened)
+    }
+
+    fn ready(&self) -> Result<Opened, ModelError> {
+        self.opened().map_err(|error| ModelError::Engine(format!("{error:#}")))
+    }
+}
+
+impl ChatModel for LazyChat {
+    fn id(&self) -> String {
+        match self.0.id.get() {
+            Some(id) => id.clone(),
+            None => self.ready().map(|m| m.chat().id()).unwrap_or_else(|_| self.0.location.to_string()),
+        }
+    }
+
+    fn context_length(&self) -> usize {
+        // A model that cannot be opened fails with its reason at the first request.
+        self.ready().map_or(0, |m| m.chat().context_length())
+    }
+
+    fn generate(
+        &self,
+        requests: &[GenerationRequest],
+        done: &mut OnGeneration<'_>,
+    ) -> Result<(), ModelError> {
+        let opened = self.ready()?;
+        if requests.iter().all(|r| r.adapter.is_none()) {
+            return opened.chat().generate(requests, done);
+        }
+        let located: Vec<GenerationRequest> = requests.iter().map(|r| self.locate(r)).collect();
+        opened.chat().generate(&located, done)
+    }
+}
+
+impl LazyChat {
+    /// The request with its adapter's directory below the run directory.
+    fn locate(&self, request: &GenerationRequest) -> GenerationRequest {
+        let adapter = request.adapter.as_ref().map(|a| AdapterRef {
+            name: a.name.clone(),
+            dir: std::path::absolute(self.0.root.join(&a.dir))
+                .unwrap_or_else(|_| self.0.root.join(&a.dir))
+                .display()
+                .to_string(),
+        });
+        GenerationRequest { adapter, ..request.clone() }
+    }
+}
+
+/// An embedder, not opened before it is needed.
+pub struct LazyEmbedder {
+    location: Location,
+    settings: Settings,
+    id: OnceLock<String>,
+    open: Mutex<Option<Arc<dyn Embedder>>>,
+}
+
+impl LazyEmbedder {
+    /// An embedder that will be opened from `location`.
+    pub fn new(location: Location, settings: &Settings) -> Self {
+        Self { location, settings: settings.clone(), id: OnceLock::new(), open: Mutex::new(None) }
+    }
+
+    /// Opens the embedder to learn its id.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_id(&self) -> anyhow::Result<String> {
+        Ok(self.opened()?.id())
+    }
+
+    /// Says what the id is.
+    pub fn set_id(&self, id: &str) {
+        self.id.get_or_init(|| id.to_owned());
+    }
+
+    fn opened(&self) -> anyhow::Result<Arc<dyn Embedder>> {
+        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = slot.as_ref() {
+            return Ok(Arc::clone(opened));
+        }
+        let opened: Arc<dyn Embedder> = match &self.location {
+            Location::Embedded { path } => {
+                Arc::new(EmbeddedEmbedder::open(path).with_context(|| format!("opening {}", path.display()))?)
+            }
+            Location::Remote { url, model, api_key_env } => {
+                Arc::new(RemoteEmbedder::new(remote_config(url, model, api_key_env, &self.settings)?)?)
+            }
+        };
+        *slot = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+}
+
+impl Embedder for LazyEmbedder {
+    fn id(&self) -> String {
+        self.id.get().cloned().unwrap_or_else(|| self.location.to_string())
+    }
+
+    fn dimensions(&self) -> usize {
+        self.opened().map_or(0, |e| e.dimensions())
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let opened = self.opened().map_err(|error| ModelError::Engine(format!("{error:#}")))?;
+        opened.embed(texts)
+    }
+}
+
+/// The reranker of the settings, if any. Only servers play this role yet.
+///
+/// # Errors
+/// When it is configured as embedded, cannot be reached, or fails its self-test.
+pub fn reranker(settings: &Settings) -> anyhow::Result<Option<Box<dyn Reranker>>> {
+    let model = &settings.reranker;
+    if model.is_unset() {
+        return Ok(None);
+    }
+    anyhow::ensure!(
+        model.is_remote(),
+        "reranker.model is set without reranker.url: the embedded engine has no reranker yet; give a server, or leave \
+         reranker.model empty to measure the gap by embedding coverage"
+    );
+    let config = remote_config(&model.url, &model.model, &model.api_key_env, settings)?;
+    Ok(Some(Box::new(RemoteReranker::new(config)?)))
+}
