@@ -1,1 +1,3 @@
 //! Simulated users, and measurements of the engine and the method.
+
+pub mod simulate;
