@@ -1,9 +1,11 @@
 //! Token ids and rendered texts of the real SmolLM2, against the Python libraries (exact).
 //!
 //! Golden: `fixtures/smollm2_tokenize.json`, made with tokenizers 0.22.2 and TRL 0.24.0. Needs the pulled default model.
+#![allow(clippy::unwrap_used, reason = "a panic is a test's report")]
 
-use std::path::PathBuf;
+mod common;
 
+use common::{ids, pulled};
 use serde::Deserialize;
 use serde_json::Value;
 use uno_engine::weights::GgufFile;
@@ -14,24 +16,12 @@ const EOS: u32 = 2;
 
 /// The GGUF file of SmolLM2, or `None` (said aloud) where it was not pulled.
 fn smollm2() -> Option<GgufFile> {
-    let home = std::env::var_os("UNO_HOME").map(PathBuf::from).or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        Some(cache.or_else(|| Some(std::env::home_dir()?.join(".cache")))?.join("uno"))
-    })?;
-    let path = home.join("models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
-    if !path.is_file() {
-        eprintln!("SKIPPED: {} is not there; `uno models pull` fetches it", path.display());
-        return None;
-    }
+    let path = pulled("SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf")?;
     Some(GgufFile::open(&path).unwrap())
 }
 
 fn golden() -> Value {
-    serde_json::from_str(include_str!("fixtures/smollm2_tokenize.json")).unwrap()
-}
-
-fn ids(value: &Value) -> Vec<u32> {
-    Vec::deserialize(value).unwrap()
+    common::golden("smollm2_tokenize.json")
 }
 
 fn messages(value: &Value) -> Vec<Message> {
