@@ -1,4 +1,4 @@
-//! Times generation: `generate MODEL [--batch N] [--tokens N] [--prompts FILE] [--adapter DIR]`.
+//! Times generation: `generate MODEL [--batch N] [--tokens N] [--prompts FILE] [--adapter DIR] [--schema FILE]`.
 //!
 //! Prints tokens per second of the bare engine and of the scheduler for the same work, so that the scheduler's own cost
 //! can be seen, and (on Linux) CPU seconds, which other processes disturb less. FILE holds one prompt a line.
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use uno_engine::LoraWeights;
 use uno_models::{EmbeddedChat, EmbeddedOptions};
-use uno_types::{AdapterRef, ChatModel, GenerationRequest, Message, Sampling};
+use uno_types::{AdapterRef, ChatModel, Constraint, GenerationRequest, Message, Sampling};
 
 const TOPICS: [&str; 8] =
     ["rice", "a budget", "hash maps", "Lisbon", "basil", "interest rates", "a marathon", "recursion"];
@@ -21,19 +21,23 @@ struct Arguments {
     tokens: usize,
     prompts: Option<PathBuf>,
     adapter: Option<PathBuf>,
+    schema: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut given = std::env::args().skip(1);
-    let model = given.next().ok_or("usage: generate MODEL [--batch N] [--tokens N] [--prompts FILE] [--adapter DIR]")?;
+    let model = given.next().ok_or(
+        "usage: generate MODEL [--batch N] [--tokens N] [--prompts FILE] [--adapter DIR] [--schema FILE]",
+    )?;
     let mut arguments =
-        Arguments { model: model.into(), batch: 32, tokens: 128, prompts: None, adapter: None };
+        Arguments { model: model.into(), batch: 32, tokens: 128, prompts: None, adapter: None, schema: None };
     while let Some(flag) = given.next() {
         let value = given.next().ok_or_else(|| format!("{flag} needs a value"))?;
         match flag.as_str() {
             "--batch" => arguments.batch = value.parse()?,
             "--tokens" => arguments.tokens = value.parse()?,
             "--prompts" => arguments.prompts = Some(value.into()),
+            "--schema" => arguments.schema = Some(value.into()),
             "--adapter" => arguments.adapter = Some(value.into()),
             _ => return Err(format!("unknown flag {flag}").into()),
         }
@@ -46,7 +50,9 @@ fn prompts(file: Option<&Path>, batch: usize) -> Result<Vec<String>, Box<dyn Err
         return Ok(std::fs::read_to_string(file)?.lines().map(str::to_owned).collect());
     }
     let filler = "Take your time, think about who asks, and mention what people often get wrong. ".repeat(4);
-    Ok((0..batch).map(|i| format!("{i}. {filler}Tell me about {} in detail.", TOPICS[i % TOPICS.len()])).collect())
+    Ok((0..batch)
+        .map(|i| format!("{i}. {filler}Tell me about {} in detail.", TOPICS[i % TOPICS.len()]))
+        .collect())
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
@@ -62,6 +68,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("engine     decode  {:7.1} tok/s ({decoded} tokens)", decoded as f64 / decode);
     println!("engine     total   {:7.2} s, CPU {:.2} s", prefill + decode, cpu_seconds() - cpu);
 
+    let constraint = match &arguments.schema {
+        Some(file) => Some(Constraint::JsonSchema(serde_json::from_slice(&std::fs::read(file)?)?)),
+        None => None,
+    };
     for (name, temperature) in [("greedy", 0.0), ("sampled", 1.0)] {
         let adapter = arguments
             .adapter
@@ -75,14 +85,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                 adapter: adapter.clone(),
                 sampling: Sampling { temperature, top_p: 0.9, seed },
                 max_tokens: arguments.tokens,
-                constraint: None,
+                constraint: constraint.clone(),
                 logprobs: false,
             })
             .collect();
         let (start, cpu) = (Instant::now(), cpu_seconds());
-        let (mut tokens, mut failed) = (0, 0);
+        let (mut tokens, mut failed, mut last) = (0, 0, String::new());
         chat.generate(&requests, &mut |_, answer| match answer {
-            Ok(generation) => tokens += generation.completion_tokens,
+            Ok(generation) => {
+                tokens += generation.completion_tokens;
+                last = generation.text;
+            }
             Err(_) => failed += 1,
         })?;
         let seconds = start.elapsed().as_secs_f64();
@@ -91,6 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             cpu_seconds() - cpu,
             tokens as f64 / seconds
         );
+        println!("           last: {last}");
     }
     println!("peak RSS   {:.0} MiB", uno_engine::peak_rss_mib());
     Ok(())
@@ -124,7 +138,8 @@ fn bare_engine(
         prefill += start.elapsed().as_secs_f64();
         let start = Instant::now();
         for _ in 1..arguments.tokens {
-            let mut rows: Vec<_> = sequences.iter_mut().zip(&next).map(|(s, token)| (s, token.as_slice())).collect();
+            let mut rows: Vec<_> =
+                sequences.iter_mut().zip(&next).map(|(s, token)| (s, token.as_slice())).collect();
             let logits = decoder.advance(&mut rows)?;
             next = (0..batch.len()).map(|i| [best(logits.row(i))]).collect();
             decoded += batch.len();

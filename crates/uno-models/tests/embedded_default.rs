@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use uno_models::{EmbeddedChat, EmbeddedOptions};
 use uno_types::{ChatModel, Constraint, FinishReason, Generation, GenerationRequest, Message, Sampling};
 
+const SMOLLM: &str = "SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
+
 fn smollm() -> Option<EmbeddedChat> {
-    let path = pulled("SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf")?;
+    let path = pulled(SMOLLM)?;
     Some(EmbeddedChat::open(&path, EmbeddedOptions::default()).unwrap())
 }
 
@@ -52,12 +54,37 @@ fn log_probs_of_real_pairs_are_those_of_transformers() {
     let Some(chat) = smollm() else { return };
     for pair in golden("smollm2_golden.json")["pairs"].as_array().unwrap() {
         let prompt = ids(&pair["prompt_input_ids"]);
-        for (completion, sum) in [("chosen_input_ids", "chosen_logps"), ("rejected_input_ids", "rejected_logps")] {
+        for (completion, sum) in
+            [("chosen_input_ids", "chosen_logps"), ("rejected_input_ids", "rejected_logps")]
+        {
             let logprobs = chat.score(&prompt, &ids(&pair[completion]), None).unwrap();
             let found: f64 = logprobs.iter().map(|&l| f64::from(l)).sum();
             let expected = pair[sum].as_f64().unwrap();
             assert!(((found - expected) / expected).abs() < 1e-3, "{found} {expected}");
         }
+    }
+}
+
+#[test]
+fn batch_mates_change_no_bit_of_an_answer() {
+    let Some(chat) = smollm() else { return };
+    let sampled = |text: &str, seed| GenerationRequest {
+        sampling: Sampling { temperature: 1.0, top_p: 0.9, seed },
+        logprobs: true,
+        ..greedy(text, 8)
+    };
+    let requests = [
+        sampled("Name a fruit.", 1),
+        sampled("Name a fruit.", 2),
+        GenerationRequest { logprobs: true, ..greedy("Name a colour that few people know.", 12) },
+        sampled(&"Name a country and say why. ".repeat(20), 3),
+        sampled("你好", 4),
+    ];
+    let together = ask(&chat, &requests);
+    for (request, together) in requests.iter().zip(together) {
+        let chat = EmbeddedOptions { prefix_bytes: 0, ..EmbeddedOptions::default() };
+        let chat = EmbeddedChat::open(&pulled(SMOLLM).unwrap(), chat).unwrap();
+        assert_eq!(ask(&chat, std::slice::from_ref(request)), [together]);
     }
 }
 
@@ -74,13 +101,14 @@ fn constrained_answers_parse_and_keep_their_bounds() {
         sampling: Sampling { temperature, top_p: 0.9, seed },
         ..greedy(text, 200)
     };
-    let requests: Vec<_> = ["Please always use a numbered list.", "太长了，简短一点。", "Thanks, that was \"great\"!"]
-        .iter()
-        .flat_map(|text| {
-            let text = format!("Write rules as JSON for this feedback: {text}");
-            [constrained(&text, 1, 0.0), constrained(&text, 2, 1.0), constrained(&text, 3, 1.0)]
-        })
-        .collect();
+    let requests: Vec<_> =
+        ["Please always use a numbered list.", "太长了，简短一点。", "Thanks, that was \"great\"!"]
+            .iter()
+            .flat_map(|text| {
+                let text = format!("Write rules as JSON for this feedback: {text}");
+                [constrained(&text, 1, 0.0), constrained(&text, 2, 1.0), constrained(&text, 3, 1.0)]
+            })
+            .collect();
     for answer in ask(&chat, &requests) {
         assert_eq!(answer.finish, FinishReason::Stop, "{}", answer.text);
         let value: Value = serde_json::from_str(&answer.text).unwrap();

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use uno_engine::Decoder;
 use uno_models::{ChatTemplate, EmbeddedChat, EmbeddedOptions, TextTokenizer};
 use uno_types::{
-    AdapterRef, ChatModel, Constraint, FinishReason, Generation, GenerationRequest, Message, ModelError, Sampling,
+    AdapterRef, ChatModel, Constraint, FinishReason, Generation, GenerationRequest, Message, ModelError,
+    Sampling,
 };
 
 fn fixture() -> PathBuf {
@@ -35,7 +36,8 @@ fn tokenizer() -> TextTokenizer {
         for (id, text) in [(0, "<pad>"), (1, "<bos>"), (2, "<eos>")] {
             vocab.insert(text.to_owned(), json!(id));
         }
-        let bytes = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
+        let bytes =
+            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
         let tokenizer = json!({
             "version": "1.0", "truncation": null, "padding": null,
             "added_tokens": [special(0, "<pad>"), special(1, "<bos>"), special(2, "<eos>")],
@@ -56,8 +58,14 @@ fn open(options: EmbeddedOptions) -> EmbeddedChat {
     let template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}\
                     {% if add_generation_prompt %}[assistant] {% endif %}";
     let decoder = Decoder::open(&fixture()).unwrap();
-    EmbeddedChat::from_parts("tiny", decoder, tokenizer(), ChatTemplate::from_source(template).unwrap(), options)
-        .unwrap()
+    EmbeddedChat::from_parts(
+        "tiny",
+        decoder,
+        tokenizer(),
+        ChatTemplate::from_source(template).unwrap(),
+        options,
+    )
+    .unwrap()
 }
 
 fn adapter() -> AdapterRef {
@@ -99,7 +107,11 @@ fn mixed() -> Vec<GenerationRequest> {
         requests.push(GenerationRequest { max_tokens: 5 + 7 * i, ..request(&text) });
         requests.push(GenerationRequest { adapter: Some(adapter()), ..request(&text) });
         requests.push(GenerationRequest { sampling: sampled(i as u64), logprobs: false, ..request(&text) });
-        requests.push(GenerationRequest { sampling: sampled(42), adapter: Some(adapter()), ..request("hello") });
+        requests.push(GenerationRequest {
+            sampling: sampled(42),
+            adapter: Some(adapter()),
+            ..request("hello")
+        });
         requests.push(GenerationRequest {
             sampling: sampled(i as u64 + 9),
             constraint: Some(Constraint::JsonSchema(schema.clone())),
@@ -118,7 +130,9 @@ fn answers_depend_on_their_request_alone_to_the_last_bit() {
     let alone: Answers = requests
         .iter()
         .enumerate()
-        .map(|(i, r)| (i, ask(&open(EmbeddedOptions::default()), std::slice::from_ref(r)).remove(&0).unwrap()))
+        .map(|(i, r)| {
+            (i, ask(&open(EmbeddedOptions::default()), std::slice::from_ref(r)).remove(&0).unwrap())
+        })
         .collect();
     assert!(alone.values().all(Result::is_ok), "{alone:?}");
     let defaults = EmbeddedOptions::default();
@@ -174,12 +188,27 @@ fn generated_log_probs_agree_with_scoring() {
 }
 
 #[test]
+fn a_fingerprint_holds_what_the_adapter_changes() {
+    let chat = open(EmbeddedOptions::default());
+    let fingerprint = uno_models::embedded::probe(&chat, &adapter(), &["one", "two"]).unwrap();
+    assert_eq!(fingerprint.prompts.len(), 2);
+    for prompt in &fingerprint.prompts {
+        assert_eq!(prompt.base.len(), prompt.tokens.len() - 1);
+        assert_eq!(prompt.adapter.len(), prompt.base.len());
+        let moved: f32 = prompt.base.iter().zip(&prompt.adapter).map(|(a, b)| (a - b).abs()).sum();
+        assert!(moved / prompt.base.len() as f32 > 1e-3);
+    }
+}
+
+#[test]
 fn a_prompt_beyond_the_context_is_refused_and_the_others_are_answered() {
     let chat = open(EmbeddedOptions { context: Some(100), ..EmbeddedOptions::default() });
     let long = request(&"x".repeat(200));
     let nearly = GenerationRequest { max_tokens: 500, ..request(&"x".repeat(70)) };
     let answers = ask(&chat, &[request("a"), long, nearly, request("b")]);
-    let Err(ModelError::ContextLength { tokens, limit: 100 }) = answers[&1] else { panic!("{:?}", answers[&1]) };
+    let Err(ModelError::ContextLength { tokens, limit: 100 }) = answers[&1] else {
+        panic!("{:?}", answers[&1])
+    };
     assert_eq!(tokens, 200 + "[user] \n[assistant] ".len());
     let nearly = answers[&2].as_ref().unwrap();
     if nearly.finish == FinishReason::Length {
@@ -242,7 +271,8 @@ fn schema() -> impl Strategy<Value = Value> {
         Just(json!({"type": "boolean"})),
         Just(json!({"enum": ["yes", "no"]})),
     ];
-    let list = (leaf.clone(), 1usize..4).prop_map(|(items, max)| json!({"type": "array", "items": items, "maxItems": max}));
+    let list = (leaf.clone(), 1usize..4)
+        .prop_map(|(items, max)| json!({"type": "array", "items": items, "maxItems": max}));
     prop::collection::btree_map("[a-z]{2,8}", prop_oneof![leaf, list], 1..4).prop_map(|properties| {
         let required: Vec<&String> = properties.keys().collect();
         json!({"type": "object", "properties": properties, "required": required})

@@ -26,7 +26,8 @@ impl AdapterCache {
         Self { limit, kept: Mutex::default() }
     }
 
-    /// The adapter's weights, read and checked against the base model on first use.
+    /// The adapter's weights, read and checked against the base model on first use. `forgotten` gets those that had to
+    /// give way.
     ///
     /// # Errors
     /// [`ModelError::Invalid`] with the adapter's name and what is wrong with its files.
@@ -34,6 +35,7 @@ impl AdapterCache {
         &self,
         adapter: &AdapterRef,
         model: &ModelConfig,
+        forgotten: &mut dyn FnMut(&Arc<LoraWeights>),
     ) -> Result<Arc<LoraWeights>, ModelError> {
         let dir = Path::new(&adapter.dir);
         if let Some(weights) = self.find(adapter) {
@@ -52,7 +54,7 @@ impl AdapterCache {
         }
         kept.push(Kept { name: adapter.name.clone(), dir: dir.to_owned(), weights: weights.clone(), bytes });
         while kept.len() > 1 && kept.iter().map(|k| k.bytes).sum::<usize>() > self.limit {
-            kept.remove(0);
+            forgotten(&kept.remove(0).weights);
         }
         Ok(weights)
     }

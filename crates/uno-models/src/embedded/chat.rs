@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::ThreadPool;
 use uno_engine::weights::GgufFile;
-use uno_engine::{Decoder, Packed};
+use uno_engine::{Decoder, LoraWeights, Packed};
 use uno_types::role::OnGeneration;
 use uno_types::{AdapterRef, ChatModel, Constraint, GenerationRequest, Message, ModelError};
 
@@ -42,9 +42,9 @@ impl Default for EmbeddedOptions {
             max_batch: 32,
             threads: None,
             context: None,
-            kv_bytes: 1536 * MIB,
+            kv_bytes: 1024 * MIB,
             prefix_bytes: 256 * MIB,
-            adapter_bytes: 768 * MIB,
+            adapter_bytes: 512 * MIB,
         }
     }
 }
@@ -59,7 +59,7 @@ pub struct EmbeddedChat {
     template: ChatTemplate,
     pub(super) options: EmbeddedOptions,
     pub(super) ends: Vec<u32>,
-    pub(super) adapters: AdapterCache,
+    adapters: AdapterCache,
     pub(super) prefixes: PrefixCache,
     /// Built when the first constraint comes: many runs have none.
     constraints: OnceLock<Result<Constraints, String>>,
@@ -175,12 +175,17 @@ impl EmbeddedChat {
         if tokens > limit {
             return Err(ModelError::ContextLength { tokens, limit });
         }
-        let adapter = adapter.map(|adapter| self.adapters.get(adapter, self.decoder.config())).transpose()?;
+        let adapter = adapter.map(|adapter| self.adapter(adapter)).transpose()?;
         let mut packed = Packed::new();
         let segment = packed.push_prompt(prompt);
         packed.push_completion(segment, completion);
         self.on_threads(|| self.decoder.token_logprobs(&packed, adapter.as_deref()))
             .map_err(|error| ModelError::Engine(error.to_string()))
+    }
+
+    /// The adapter's weights, kept for the next request.
+    pub(super) fn adapter(&self, adapter: &AdapterRef) -> Result<Arc<LoraWeights>, ModelError> {
+        self.adapters.get(adapter, self.decoder.config(), &mut |forgotten| self.prefixes.forget(forgotten))
     }
 
     /// Where a text under `constraint` begins.

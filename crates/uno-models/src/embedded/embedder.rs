@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
 use uno_engine::bert::BertEncoder;
 use uno_types::{Embedder, ModelError};
 
@@ -51,7 +52,7 @@ impl Embedder for EmbeddedEmbedder {
 
     /// Mean-pooled and l2-normalised, as the model's own pipeline gives them.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let ids = texts.iter().map(|text| self.encode(text)).collect::<Result<Vec<_>, _>>()?;
+        let ids = texts.par_iter().map(|text| self.encode(text)).collect::<Result<Vec<_>, _>>()?;
         self.encoder.encode(&ids).map_err(|error| ModelError::Engine(error.to_string()))
     }
 }

@@ -59,6 +59,12 @@ impl PrefixCache {
         Ok(block)
     }
 
+    /// Drops the beginnings computed with `adapter`, which would keep its weights in memory.
+    pub(super) fn forget(&self, adapter: &Arc<LoraWeights>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|k| !same(k.adapter.as_ref(), Some(adapter)));
+    }
+
     /// The longest kept beginning that leaves at least one token of the prompt.
     fn longest(&self, prompt: &[u32], adapter: Option<&Arc<LoraWeights>>) -> Option<Arc<KvBlock>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -88,8 +88,7 @@ impl<'a, 'd> Scheduler<'a, 'd> {
     fn start(&self, job: Job<'a>) -> Result<(Row<'a>, Progress), Start> {
         let chat = self.chat;
         let config = chat.decoder.config();
-        let adapter =
-            job.request.adapter.as_ref().map(|adapter| chat.adapters.get(adapter, config)).transpose()?;
+        let adapter = job.request.adapter.as_ref().map(|adapter| chat.adapter(adapter)).transpose()?;
         let grammar =
             job.request.constraint.as_ref().map(|constraint| chat.grammar(constraint)).transpose()?;
         let beginning = chat

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 /// The path of a pulled model, or `None` with a loud word.
 pub fn pulled(relative: &str) -> Option<PathBuf> {
-    let home = std::env::var_os("UNO_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/uno"))
-    })?;
+    let home = std::env::var_os("UNO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/uno")))?;
     let path = home.join("models").join(relative);
     if path.exists() {
         return Some(path);
