@@ -20,7 +20,7 @@ pub enum IngestError {
         files: String,
     },
     /// A file whose rows no format fits.
-    #[error("{}: {saw}; known formats are {known} (see docs/FORMATS.md)", .file.display())]
+    #[error("{}: {saw}; known formats are {known} (see docs/LOGS.md)", .file.display())]
     UnknownFormat {
         /// The file.
         file: PathBuf,

@@ -1,5 +1,7 @@
 //! What people feed into it by mistake: each gets one clear message, or is counted with its place.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
 use std::io::Write;
 use std::path::PathBuf;
 

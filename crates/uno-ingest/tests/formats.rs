@@ -1,5 +1,7 @@
 //! Every format on a small hand-written sample, recognised by itself.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
 use std::path::PathBuf;
 
 use uno_ingest::{Format, Ingest, IngestError, IngestOptions, Summary};

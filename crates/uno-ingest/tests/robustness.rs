@@ -1,5 +1,7 @@
 //! Random bytes and mutated samples never panic, and whatever comes out is clean and unique.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;

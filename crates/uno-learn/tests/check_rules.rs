@@ -1,5 +1,7 @@
 //! The compiler of rules on a hand-written table: each rule gives exactly the check beside it, or none.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
 use uno_learn::check::compile;
 use uno_types::Check;
 

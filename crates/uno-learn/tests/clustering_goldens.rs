@@ -1,6 +1,8 @@
 //! Clustering against scikit-learn 1.7.2 / scipy 1.16.3. Labels, trees and cluster counts are exact; distances agree
 //! to 1e-6 relative, features and centroids to 1e-6 absolute.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
 use std::path::Path;
 
 use safetensors::SafeTensors;

@@ -19,7 +19,7 @@ pub(super) fn card(text: &str) -> Option<usize> {
         })
         .sum();
     let varied = digits.iter().any(|d| Some(d) != digits.first());
-    ((13..=19).contains(&digits.len()) && sum % 10 == 0 && varied).then_some(text.len())
+    ((13..=19).contains(&digits.len()) && sum.is_multiple_of(10) && varied).then_some(text.len())
 }
 
 /// An IBAN: the longest beginning, at a group's end, whose remainder modulo 97 is 1. Words in capitals may follow it.

@@ -55,7 +55,9 @@ fn read<'a>(tokens: &[&'a str]) -> Option<(u64, usize, &'a str)> {
 }
 
 fn fits(value: u64, n: u64, taken: usize) -> bool {
-    taken == 0 || (value % 100 == 0 && value >= 100) || (value % 100 >= 20 && value % 10 == 0 && n < 10)
+    taken == 0
+        || (value.is_multiple_of(100) && value >= 100)
+        || (value % 100 >= 20 && value.is_multiple_of(10) && n < 10)
 }
 
 /// "twenty-five", also with something glued to it.
