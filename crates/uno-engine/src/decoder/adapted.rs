@@ -5,7 +5,7 @@ use super::workspace::sized;
 use crate::kernel::activation::add_bias;
 use crate::kernel::dropout::{Dropout, Mask};
 use crate::kernel::matrix::{Mat, MatMut};
-use crate::kernel::product::{How, Into, Threads, linear, matmul};
+use crate::kernel::product::{How, Into, Threads, linear, linear_compact, matmul};
 use crate::lora::{GroupGrads, GroupWeights};
 
 /// Dropout of one layer of the model.
@@ -25,7 +25,8 @@ impl Linear {
     /// `y` [n, out] = x Wᵀ + bias.
     pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
         let weight = Mat::dense(&self.weight, self.out, self.input);
-        linear(MatMut::dense(y, n, self.out), Into::Set, Mat::dense(x, n, self.input), weight, 1.0, how);
+        let (out, x) = (MatMut::dense(y, n, self.out), Mat::dense(x, n, self.input));
+        linear_compact(out, x, weight, self.compact.as_ref(), how);
         if let Some(bias) = &self.bias {
             add_bias(&mut y[..n * self.out], self.out, bias);
         }

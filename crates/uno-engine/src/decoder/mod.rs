@@ -19,6 +19,7 @@ use std::path::Path;
 
 use crate::config::ModelConfig;
 use crate::error::EngineError;
+use crate::kernel::compact::Compact;
 use crate::kernel::rope::Frequencies;
 use crate::weights::TensorStore;
 
@@ -36,6 +37,8 @@ pub(crate) struct Linear {
     pub(crate) out: usize,
     pub(crate) input: usize,
     pub(crate) bias: Option<Vec<f32>>,
+    /// The same weight in fewer bytes, for generation.
+    pub(crate) compact: Option<Compact>,
 }
 
 /// Weights of q and k norms (Qwen3), [head_dim] each.
@@ -66,6 +69,7 @@ pub struct Decoder {
     pub(crate) norm: Vec<f32>,
     /// The output head [vocab, hidden] when it is not the embedding.
     pub(crate) untied_head: Option<Vec<f32>>,
+    pub(crate) compact_head: Option<Compact>,
     pub(crate) frequencies: Frequencies,
     hash: String,
 }

@@ -14,7 +14,7 @@ use crate::kernel::attend::attend;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
 use crate::kernel::parallel::in_pool;
-use crate::kernel::product::{How, Into, linear};
+use crate::kernel::product::{How, linear_compact};
 use crate::kernel::rope::{Angles, rotate};
 use crate::lora::{Group, LoraWeights};
 
@@ -164,7 +164,7 @@ impl Decoder {
         let mut data = vec![0.0; n * vocab];
         let head = Mat::dense(self.head(), vocab, hidden);
         let view = MatMut::dense(&mut data, n, vocab);
-        linear(view, Into::Set, Mat::dense(&normed, n, hidden), head, 1.0, How::FIXED);
+        linear_compact(view, Mat::dense(&normed, n, hidden), head, self.compact_head.as_ref(), How::FIXED);
         data
     }
 }

@@ -1,5 +1,6 @@
 //! Matrix products: the `gemm` crate for large ones, [`super::skinny`] for a few rows against a long weight.
 
+use super::compact::Compact;
 use super::matrix::{Mat, MatMut};
 use super::skinny;
 
@@ -55,6 +56,22 @@ pub(crate) fn linear(mut out: MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, sc
     match how.order {
         Order::Any => matmul(out, into, x, w.t(), scale, how.threads),
         Order::Fixed => skinny::product(&mut out, into, x, w, scale, how.threads),
+    }
+}
+
+/// [`linear`] with weights that may have a compact form, which generation reads instead.
+pub(crate) fn linear_compact(
+    mut out: MatMut<'_>,
+    x: Mat<'_>,
+    w: Mat<'_>,
+    compact: Option<&Compact>,
+    how: How,
+) {
+    match (how.order, compact) {
+        (Order::Fixed, Some(compact)) => {
+            skinny::product_compact(&mut out, Into::Set, x, compact, 1.0, how.threads);
+        }
+        _ => linear(out, Into::Set, x, w, 1.0, how),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Each output is one dot product whose order of additions depends on `k` only, so that a sequence gets the same bits in
 //! any batch and with any number of threads.
 
+use super::compact::Compact;
 use super::level::{Level, level};
 use super::matrix::{Mat, MatMut};
 use super::parallel::ranges;
@@ -172,6 +173,8 @@ struct Job {
     k: usize,
     scale: f32,
     add: bool,
+    /// How far ahead of the current weights to prefetch, in numbers; 0 when they are in cache.
+    ahead: usize,
 }
 
 impl Job {
@@ -192,7 +195,6 @@ unsafe impl Sync for Job {}
 unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, count: usize) {
     // The hardware does not see through four interleaved streams: while the first rows of x meet these weights, the next
     // weights are asked for.
-    let ahead = 8 * job.w_stride;
     // SAFETY: `row + M <= m`, `from + count <= n`; all addresses lie in the views that `product` was given.
     unsafe {
         let x: [*const f32; M] = std::array::from_fn(|r| job.x.add((row + r) * job.x_stride));
@@ -202,8 +204,8 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
         let mut t = 0;
         while t < whole {
             let wt: [L; 4] = std::array::from_fn(|j| L::load(w[j].add(t)));
-            if row == 0 {
-                w.iter().for_each(|w| L::prefetch(w.wrapping_add(ahead + t)));
+            if row == 0 && job.ahead > 0 {
+                w.iter().for_each(|w| L::prefetch(w.wrapping_add(job.ahead + t)));
             }
             for r in 0..M {
                 let xt = L::load(x[r].add(t));
@@ -299,34 +301,75 @@ fn rows_at_a_time(k: usize) -> usize {
 /// Products of less than this many multiplications stay on one thread.
 const PARALLEL_FROM: usize = 1 << 16;
 
-/// `y (+)= scale * x · wᵀ`; rows of `x` and `w` have adjacent elements. Shapes are checked by the caller, `matmul`.
+/// `y (+)= scale * x · wᵀ`; rows of `x` and `w` have adjacent elements.
 pub(crate) fn product(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, scale: f32, threads: Threads) {
-    assert!(
-        x.cols == w.cols && y.rows == x.rows && y.cols == w.rows && x.col_stride == 1 && w.col_stride == 1
-    );
-    let job = Job {
+    assert!(x.cols == w.cols && y.cols == w.rows && w.col_stride == 1);
+    let level = level();
+    let ahead = 8 * w.row_stride;
+    let job = Job { w: w.as_ptr(), w_stride: w.row_stride, ahead, ..job(y, into, x, scale) };
+    over_columns(&job, w.rows, threads, &|from, to| {
+        let block = rows_at_a_time(x.cols);
+        for first in (0..x.rows).step_by(block) {
+            run(level, &job.rows(first, block.min(x.rows - first)), from, to);
+        }
+    });
+}
+
+/// Weight rows that are expanded at a time: they and a row of x stay in the first-level cache.
+const EXPANDED: usize = 4;
+
+/// [`product`] with compact weights; the same bits as with their f32 form.
+pub(crate) fn product_compact(
+    y: &mut MatMut<'_>,
+    into: Into,
+    x: Mat<'_>,
+    w: &Compact,
+    scale: f32,
+    threads: Threads,
+) {
+    assert!(x.cols == w.cols && y.cols == w.rows);
+    let level = level();
+    let job = Job { w_stride: w.cols, ..job(y, into, x, scale) };
+    over_columns(&job, w.rows, threads, &|from, to| {
+        let mut expanded = vec![0.0; EXPANDED * w.cols];
+        let block = rows_at_a_time(x.cols);
+        for first in (0..x.rows).step_by(block) {
+            let part = job.rows(first, block.min(x.rows - first));
+            for column in (from..to).step_by(EXPANDED) {
+                let n = EXPANDED.min(to - column);
+                w.expand(column, column + n, &mut expanded[..n * w.cols]);
+                // SAFETY: `column` is a column of `y`.
+                let y = unsafe { part.y.add(column) };
+                run(level, &Job { w: expanded.as_ptr(), y, ..part }, 0, n);
+            }
+        }
+    });
+}
+
+/// The job without its weights.
+fn job(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, scale: f32) -> Job {
+    assert!(y.rows == x.rows && x.col_stride == 1);
+    Job {
         x: x.as_ptr(),
         x_stride: x.row_stride,
-        w: w.as_ptr(),
-        w_stride: w.row_stride,
+        w: std::ptr::null(),
+        w_stride: 0,
         y: y.as_mut_ptr(),
         y_stride: y.stride,
         m: x.rows,
         k: x.cols,
         scale,
         add: into == Into::Add,
-    };
-    let level = level();
-    let block = rows_at_a_time(x.cols);
-    let all = |from: usize, to: usize| {
-        for first in (0..x.rows).step_by(block) {
-            run(level, &job.rows(first, block.min(x.rows - first)), from, to);
-        }
-    };
-    if threads == Threads::One || x.rows * x.cols * w.rows < PARALLEL_FROM {
-        all(0, w.rows);
+        ahead: 0,
+    }
+}
+
+/// Runs `work` over all `n` columns of the output, split among the threads when it is worth it.
+fn over_columns(job: &Job, n: usize, threads: Threads, work: &(dyn Fn(usize, usize) + Sync)) {
+    if threads == Threads::One || job.m * job.k * n < PARALLEL_FROM {
+        work(0, n);
     } else {
-        ranges(w.rows, 4, &all);
+        ranges(n, 4, work);
     }
 }
 
@@ -377,6 +420,7 @@ mod tests {
                     k,
                     scale: 0.5,
                     add: true,
+                    ahead: 0,
                 };
                 run(level, &job, 0, n);
                 for r in 0..m {

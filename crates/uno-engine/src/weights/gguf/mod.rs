@@ -5,6 +5,7 @@
 //! read.
 
 mod arch;
+mod blocks;
 mod names;
 mod read;
 mod tokenizer;

@@ -54,13 +54,13 @@ pub(super) fn permuted_heads(file: &GgufFile, hf: &str) -> Result<Option<usize>,
 
 /// Undoes llama.cpp's `LlamaModel.permute`: there, row `2 i + j` of a head (the interleaved rotation of the original
 /// Llama code) is row `j * head_dim / 2 + i` of Hugging Face's half-rotation layout.
-pub(super) fn unpermute(
+pub(super) fn unpermute<T: Copy>(
     file: &GgufFile,
     name: &str,
-    values: Vec<f32>,
+    values: Vec<T>,
     shape: &[usize],
     heads: usize,
-) -> Result<Vec<f32>, EngineError> {
+) -> Result<Vec<T>, EngineError> {
     let rows = shape.first().copied().unwrap_or(0);
     let width: usize = shape.iter().skip(1).product();
     if heads == 0 || rows % (2 * heads) != 0 {
