@@ -18,7 +18,7 @@ use uno_types::Constraint;
 
 use crate::ModelsError;
 
-pub use vocabulary::Vocabulary;
+pub use vocabulary::{Encode, Vocabulary};
 
 /// Compiled schemas beyond this are forgotten: a run uses a handful, a server may be sent any number.
 const KEPT_GRAMMARS: usize = 64;

@@ -6,6 +6,9 @@ use toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
 use crate::ModelsError;
 
+/// Text to tokens.
+pub type Encode = Box<dyn Fn(&str) -> Vec<u32> + Send + Sync>;
+
 /// What a grammar must know of a tokenizer.
 pub struct Vocabulary {
     /// The bytes each token stands for, by id; `None` for special tokens, which no text may contain.
@@ -13,7 +16,7 @@ pub struct Vocabulary {
     /// Tokens that end a turn, at least one.
     pub ends: Vec<u32>,
     /// Text to tokens, as the model was trained on it: forced text is fed in this form.
-    pub encode: Box<dyn Fn(&str) -> Vec<u32> + Send + Sync>,
+    pub encode: Encode,
 }
 
 impl Vocabulary {
@@ -50,7 +53,7 @@ impl Vocabulary {
 
 struct Env {
     trie: TokTrie,
-    encode: Box<dyn Fn(&str) -> Vec<u32> + Send + Sync>,
+    encode: Encode,
 }
 
 impl TokenizerEnv for Env {

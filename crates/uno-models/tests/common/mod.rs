@@ -1,5 +1,7 @@
 //! Pulled models and goldens.
 
+#![allow(dead_code, reason = "each test file uses another part")]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
