@@ -7,9 +7,26 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 const COMMANDS: [&str; 20] = [
-    "", "demo", "models", "models pull", "models list", "ingest", "learn", "ask", "report", "config", "config show",
-    "config check", "doctor", "adapters", "adapters list", "adapters verify", "bench", "bench train",
-    "bench generate", "bench simulate",
+    "",
+    "demo",
+    "models",
+    "models pull",
+    "models list",
+    "ingest",
+    "learn",
+    "ask",
+    "report",
+    "config",
+    "config show",
+    "config check",
+    "doctor",
+    "adapters",
+    "adapters list",
+    "adapters verify",
+    "bench",
+    "bench train",
+    "bench generate",
+    "bench simulate",
 ];
 
 /// Fails when a generated document is not what the binary says now.

@@ -22,7 +22,11 @@ pub fn check(root: &Path) -> Result<()> {
     println!("{} .rs files: median {} bytes, p90 {} bytes", sizes.len(), at(0.5), at(0.9));
     let large: Vec<String> =
         sizes.iter().filter(|s| s.0 > LIMIT).map(|(n, p)| format!("{n} bytes {}", p.display())).collect();
-    if large.is_empty() { Ok(()) } else { bail!("above {LIMIT} bytes, split them:\n  {}", large.join("\n  ")) }
+    if large.is_empty() {
+        Ok(())
+    } else {
+        bail!("above {LIMIT} bytes, split them:\n  {}", large.join("\n  "))
+    }
 }
 
 fn sources(root: &Path) -> Result<Vec<PathBuf>> {
