@@ -41,6 +41,17 @@ fn adapters_answer_by_their_names_and_are_unloaded_when_done() {
 }
 
 #[test]
+fn adapters_can_be_loaded_ahead_one_after_the_other() {
+    let (server, root) = (server(), tempfile::tempdir().unwrap());
+    let model = chat(&server);
+    for name in ["a", "b", "a"] {
+        model.adapters().ensure_loaded(&adapter(root.path(), name, f32::from(name.as_bytes()[0]))).unwrap();
+    }
+    assert_eq!(model.adapters().loaded(), ["a", "b"]);
+    assert_eq!(server.count("/load_lora_adapter"), 2);
+}
+
+#[test]
 fn more_adapters_than_slots_take_turns_and_never_load_under_requests() {
     let config_ = MockConfig { max_loras: 2, latency_ms: 5, ..MockConfig::default() };
     let (server, root) = (MockServer::start(config_).unwrap(), tempfile::tempdir().unwrap());

@@ -54,7 +54,7 @@ struct Loaded {
 }
 
 /// While this lives, the adapters it was given for stay loaded and no other is loaded.
-pub struct Lease {
+pub(super) struct Lease {
     adapters: Arc<VllmAdapters>,
 }
 
@@ -87,16 +87,15 @@ impl VllmAdapters {
         new
     }
 
-    /// Makes one adapter usable and keeps it so while the lease lives.
+    /// Loads and probes an adapter ahead of its first request. Requests load what they need anyway; this is for seeing
+    /// early whether the server takes it.
     ///
     /// # Errors
     /// When its files are wrong, the server does not take it, or the probe fails.
-    pub fn ensure_loaded(self: &Arc<Self>, adapter: &AdapterRef) -> Result<Lease, RemoteError> {
-        let (lease, mut failed) = self.acquire(std::slice::from_ref(adapter))?;
-        match failed.pop() {
-            Some((_, error)) => Err(error),
-            None => Ok(lease),
-        }
+    pub fn ensure_loaded(self: &Arc<Self>, adapter: &AdapterRef) -> Result<(), RemoteError> {
+        // The lease ends here: a caller that held one while asking for the next adapter would wait for itself.
+        let (_lease, mut failed) = self.acquire(std::slice::from_ref(adapter))?;
+        failed.pop().map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// Names of the adapters that are loaded and passed their probe.
@@ -106,7 +105,7 @@ impl VllmAdapters {
 
     /// Makes adapters usable, at most `max_loras`, and lets no other be loaded while the lease lives. Adapters that cannot
     /// be used come back with the reason.
-    pub(crate) fn acquire(
+    pub(super) fn acquire(
         self: &Arc<Self>,
         wanted: &[AdapterRef],
     ) -> Result<(Lease, Vec<(String, RemoteError)>), RemoteError> {
@@ -193,8 +192,10 @@ impl VllmAdapters {
             probe::probe(&server, &base, &name, &files.dir).await
         })?;
         if let Err(error) = outcome {
-            // Nothing must be routed to it by whoever reads the model list.
-            let _ = self.unload(&adapter.name);
+            // Nothing must be routed to it by whoever reads the model list. A server that is gone holds nothing.
+            if !error.is_gone() {
+                let _ = self.unload(&adapter.name);
+            }
             return Err(error);
         }
         tracing::info!(adapter = adapter.name, "loaded and probed");
@@ -291,7 +292,7 @@ async fn load_and_list(server: &Server, name: &str, path: &str) -> Result<(), Re
                 server.url("/load_lora_adapter")
             )));
         }
-        Err(RemoteError::Status { status, message, .. }) if status < 500 => {
+        Err(RemoteError::Status { status, message, .. }) if !matches!(status, 401 | 403 | 429) => {
             return Err(adapter_error(format!(
                 "the server does not load it from {path}: {message}; check that the server sees this path and that its \
                  --max-loras and --max-lora-rank are large enough"

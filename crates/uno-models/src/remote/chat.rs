@@ -44,7 +44,7 @@ impl RemoteChat {
         let context_length = known.context_length.or(config.context_length).unwrap_or(UNKNOWN_CONTEXT);
         tracing::info!(model = known.id, url = server.base(), context_length, "remote chat model");
         Ok(Self {
-            asker: Arc::new(Asker::new(server, known.name)),
+            asker: Arc::new(Asker::new(server, known.name, context_length)),
             id: known.id,
             context_length,
             concurrency: config.concurrency.max(1),

@@ -28,7 +28,7 @@ mod server;
 mod wire;
 
 pub use adapter_files::{AdapterFiles, check_adapter_files};
-pub use adapters::{Lease, VllmAdapters};
+pub use adapters::VllmAdapters;
 pub use chat::RemoteChat;
 pub use config::{ApiKey, PathMap, RemoteConfig};
 pub use embed::RemoteEmbedder;

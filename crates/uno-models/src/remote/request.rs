@@ -40,12 +40,14 @@ pub(super) struct Asker {
     server: Arc<Server>,
     /// The base model's name.
     model: String,
+    /// Tokens of context; newer vLLM refuses a `max_tokens` beyond it instead of stopping there.
+    context_length: usize,
     ways: Ways,
 }
 
 impl Asker {
-    pub(super) fn new(server: Arc<Server>, model: String) -> Self {
-        Self { server, model, ways: Ways::default() }
+    pub(super) fn new(server: Arc<Server>, model: String, context_length: usize) -> Self {
+        Self { server, model, context_length, ways: Ways::default() }
     }
 
     pub(super) async fn ask(&self, request: &GenerationRequest) -> Answer {
@@ -150,7 +152,7 @@ impl Asker {
         let mut body = json!({
             "model": request.adapter.as_ref().map_or(&self.model, |a| &a.name),
             "messages": messages,
-            "max_tokens": request.max_tokens,
+            "max_tokens": request.max_tokens.min(self.context_length),
             "temperature": request.sampling.temperature,
             "top_p": request.sampling.top_p,
             "seed": seed(request.sampling.seed),
@@ -190,6 +192,10 @@ fn over_context(message: &str) -> Option<(usize, usize)> {
         let head = &lower[..lower.find(word)?];
         head.rsplit(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())?.parse::<usize>().ok()
     };
+    // vLLM does not even tokenise what is too long by its characters alone.
+    if lower.contains(" characters (") {
+        return Some((limit, limit + 1));
+    }
     let prompt = before(" in the messages")
         .or_else(|| before(" input tokens"))
         .or_else(|| before(" tokens from the input"))
@@ -211,6 +217,10 @@ mod tests {
         assert_eq!(over_context(vllm), Some((4096, 5000)));
         let newer = "'max_tokens' or 'max_completion_tokens' is too large: 4000. This model's maximum context length is 4096 tokens and your request has 120 input tokens";
         assert_eq!(over_context(newer), Some((4096, 120)));
+        let renderer = "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens, which exceeds this limit even without any output tokens.";
+        assert_eq!(over_context(renderer), Some((4096, 4097)));
+        let unread = "This model's maximum context length is 4096 tokens. However, your prompt contains 99999 characters (more than 40960 characters, which is the upper bound for 4096 input tokens).";
+        assert_eq!(over_context(unread), Some((4096, 4097)));
         assert_eq!(over_context("no such model"), None);
     }
 
