@@ -28,7 +28,7 @@ pub fn intervals(rows: &[Interval], mark: Option<f64>, width: f64) -> String {
     let at = |share: f64| scale(share.clamp(0.0, 1.0), (0.0, 1.0), (left, right));
     let bottom = ROW * rows.len() as f64 + 4.0;
     let mut out = format!(
-        "<svg viewBox='0 0 {} {}' role=img aria-label='Shares with intervals'>",
+        "<svg viewBox='0 0 {0} {1}' width='{0}' role=img aria-label='Shares with intervals'>",
         px(width),
         px(bottom + 22.0)
     );

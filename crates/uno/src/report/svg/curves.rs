@@ -32,8 +32,12 @@ pub fn curves(series: &[Series], x_label: &str, width: f64, height: f64) -> Stri
     let (left, right, top, bottom) = (44.0, width - 10.0, 24.0, height - 34.0);
     let x = |v: f64| scale(v, xs, (left, right));
     let y = |v: f64| scale(v, ys, (bottom, top));
-    let mut out =
-        format!("<svg viewBox='0 0 {} {}' role=img aria-label='{}'>", px(width), px(height), escape(x_label));
+    let mut out = format!(
+        "<svg viewBox='0 0 {0} {1}' width='{0}' role=img aria-label='{2}'>",
+        px(width),
+        px(height),
+        escape(x_label)
+    );
     for tick in ticks(ys.0, ys.1, 4) {
         let _ = write!(
             out,
