@@ -21,7 +21,8 @@ pub use pair::{Candidate, Pair, Style};
 pub use plan::{Path, Plan, PlanEntry};
 pub use record::{Lang, Message, Record, Role, Source};
 pub use role::{
-    ChatModel, Constraint, Embedder, FinishReason, Generation, GenerationRequest, ModelError, Reranker, Sampling,
+    ChatModel, Constraint, Embedder, FinishReason, Generation, GenerationRequest, ModelError, Reranker,
+    Sampling,
 };
 pub use rule::{DropReason, DroppedRule, Rule, RuleSet};
 pub use verdict::{Guard, Outcome, ScoredBy, Verdict, WinRate};

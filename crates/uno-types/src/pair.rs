@@ -14,6 +14,8 @@ pub enum Style {
     FromRules,
     /// An answer of the log itself, given after the feedback and accepted or not complained about.
     InLog,
+    /// The first answer reshaped by a program until it obeys rules that a program can check.
+    Program,
 }
 
 /// A possible better answer.

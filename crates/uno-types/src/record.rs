@@ -152,7 +152,8 @@ impl Record {
 
     /// Feedback f: the later user turns, numbered and joined (METHOD §0).
     pub fn feedback(&self) -> String {
-        let lines: Vec<String> = self.feedback_turns().enumerate().map(|(i, t)| format!("{}. {t}", i + 1)).collect();
+        let lines: Vec<String> =
+            self.feedback_turns().enumerate().map(|(i, t)| format!("{}. {t}", i + 1)).collect();
         lines.join("\n")
     }
 
@@ -195,7 +196,8 @@ mod tests {
 
     #[test]
     fn odd_role_orders_do_not_panic() {
-        for turns in [&[][..], &[(Role::Assistant, "hello")], &[(Role::System, "s"), (Role::Assistant, "a")]] {
+        for turns in [&[][..], &[(Role::Assistant, "hello")], &[(Role::System, "s"), (Role::Assistant, "a")]]
+        {
             let r = record(turns);
             assert_eq!((r.query(), r.first_answer(), r.has_feedback()), ("", "", false));
         }

@@ -80,7 +80,9 @@ pub struct Generation {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ModelError {
     /// The prompt does not fit; nothing is cut silently.
-    #[error("prompt of {tokens} tokens does not fit the context of {limit}: shorten the input or use a model with a longer context")]
+    #[error(
+        "prompt of {tokens} tokens does not fit the context of {limit}: shorten the input or use a model with a longer context"
+    )]
     ContextLength {
         /// Tokens of the prompt.
         tokens: usize,
@@ -112,7 +114,8 @@ pub trait ChatModel: Send + Sync {
     fn context_length(&self) -> usize;
     /// Generates all requests, in whatever order is fastest, calling `done` exactly once for each. Returns an error
     /// only when nothing more can work (model lost, server gone); requests not yet answered then stay unanswered.
-    fn generate(&self, requests: &[GenerationRequest], done: &mut OnGeneration<'_>) -> Result<(), ModelError>;
+    fn generate(&self, requests: &[GenerationRequest], done: &mut OnGeneration<'_>)
+    -> Result<(), ModelError>;
 }
 
 /// An embedding model.

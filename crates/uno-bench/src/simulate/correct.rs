@@ -3,129 +3,20 @@
 //! The text stays the model's (short sentences of its own answer), so a corrected answer reads like one it could have
 //! given; programming answers hold hand-written code, because the small model's code is often wrong.
 
-use std::collections::HashSet;
-
-use uno_learn::distil::sentence::split;
-use uno_learn::{check, guards};
+use uno_learn::candidates::repair;
+use uno_learn::check;
 use uno_types::Check;
 
 use super::domains::Domain;
 
-/// Longest corrected answer, in words: about 90 tokens.
-const MAX_WORDS: usize = 60;
-
 /// An answer to the question about `topic` that obeys the domain's rule, made from `first`; `None` when the first answer
 /// gives no usable sentences.
 pub fn corrected(domain: &Domain, topic: &str, first: &str) -> Option<String> {
-    let sentences = sentences(first);
-    let text = match &domain.check {
-        Check::NumberedList => numbered(&sentences)?,
-        Check::MaxWords { max } => within(&sentences, *max)?,
-        Check::CodeFirst => {
-            let (_, code, note) = domain.code.iter().find(|(t, ..)| *t == topic)?;
-            format!("```python\n{code}\n```\n{note}")
-        }
-        Check::EndsWith { text } => format!("{}\n{text}", two(&sentences)?),
-        Check::MaxSentences { .. } => two(&sentences)?,
-        _ => return None,
+    let text = match domain.code.iter().find(|(t, ..)| *t == topic) {
+        Some((_, code, note)) => format!("```python\n{code}\n```\n{note}"),
+        None => repair(&[&domain.check], first).filter(|t| check::holds(&Check::English, t))?,
     };
-    let sound = words(&text) <= MAX_WORDS && !guards::is_repetitive(&text);
-    (sound && check::holds(&domain.check, &text)).then_some(text)
-}
-
-fn words(text: &str) -> usize {
-    text.split_whitespace().count()
-}
-
-/// The usable sentences of an answer: without markup, announcements ("Here are some tips:"), pleasantries, overlong ones
-/// and repetitions.
-fn sentences(answer: &str) -> Vec<String> {
-    let mut seen = HashSet::new();
-    let mut out = Vec::new();
-    let mut code = false;
-    for line in answer.lines() {
-        if line.trim_start().starts_with("```") {
-            code = !code;
-            continue;
-        }
-        if code {
-            continue;
-        }
-        let line = bare(line);
-        for sentence in split(&line) {
-            let lower = sentence.to_lowercase();
-            let filler = FILLERS.iter().any(|f| lower.contains(f));
-            let whole = sentence.ends_with(['.', '!']) && (4..=26).contains(&words(sentence));
-            if whole && !filler && sentence.starts_with(char::is_uppercase) && seen.insert(lower) {
-                out.push(sentence.trim_end_matches('!').trim_end_matches('.').to_owned() + ".");
-            }
-        }
-    }
-    out
-}
-
-const FILLERS: &[&str] = &[
-    "happy to help",
-    "glad to help",
-    "great question",
-    "here are",
-    "here's",
-    "here is",
-    "as an ai",
-    "certainly",
-    "let me know",
-    "i hope",
-    "i'm sorry",
-    "feel free",
-    "following",
-    "step-by-step",
-    "below",
-    "i can",
-    "i'd",
-    "i'll",
-    "http",
-    "[",
-    "you asked",
-];
-
-/// A line without list marker, heading marks and emphasis; a bold label ("**Soak:** …") keeps only what follows it.
-fn bare(line: &str) -> String {
-    let line = line.trim().trim_start_matches(['#', '-', '*', '•', '+', '>', ' ']);
-    let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let line = if digits > 0 { line[digits..].trim_start_matches(['.', ')', ' ']) } else { line };
-    let line = line.replace(['*', '`', '_'], "");
-    match line.split_once(": ") {
-        Some((label, rest)) if words(label) <= 6 && rest.starts_with(char::is_uppercase) => {
-            rest.trim().to_owned()
-        }
-        _ => line.trim().to_owned(),
-    }
-}
-
-fn numbered(sentences: &[String]) -> Option<String> {
-    let steps: Vec<&String> = sentences.iter().filter(|s| words(s) <= 18).take(4).collect();
-    (steps.len() >= 2).then(|| {
-        let lines: Vec<String> = steps.iter().enumerate().map(|(i, s)| format!("{}. {s}", i + 1)).collect();
-        lines.join("\n")
-    })
-}
-
-/// As many sentences from the beginning as fit into `max` words.
-fn within(sentences: &[String], max: usize) -> Option<String> {
-    let mut out: Vec<&str> = Vec::new();
-    let mut used = 0;
-    for sentence in sentences {
-        if used + words(sentence) > max {
-            break;
-        }
-        used += words(sentence);
-        out.push(sentence);
-    }
-    (used >= 12).then(|| out.join(" "))
-}
-
-fn two(sentences: &[String]) -> Option<String> {
-    (sentences.len() >= 2).then(|| sentences[..2].join(" "))
+    check::holds(&domain.check, &text).then_some(text)
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use script::{Script, Turn, scripts, shuffle};
 use serde::{Deserialize, Serialize};
 use uno_learn::check;
 use uno_types::{
-    ChatModel, FinishReason, Generation, GenerationRequest, Lang, Message, ModelError, Record, Sampling,
-    Source,
+    ChatModel, Check, FinishReason, Generation, GenerationRequest, Lang, Message, ModelError, Record,
+    Sampling, Source,
 };
 
 /// What to simulate.
@@ -53,7 +53,7 @@ impl Default for SimulateOptions {
             corrected: 0.34,
             held_out: 16,
             max_tokens: 160,
-            temperature: 0.7,
+            temperature: 0.3,
         }
     }
 }
@@ -118,7 +118,20 @@ pub fn simulate(
     let domains = domains();
     let scripts: Vec<Script> = domains.iter().enumerate().flat_map(|(i, d)| scripts(d, i, options)).collect();
     let prompts: Vec<Vec<Message>> = scripts.iter().map(|s| vec![Message::user(&s.question)]).collect();
-    let first = answers(chat, &prompts, options, on_progress)?;
+    let mut first = answers(chat, &prompts, options, on_progress)?;
+    // A foreign city's name makes a small model fall into a language of its own now and then: such an answer gets a
+    // second try, as a user would ask again.
+    let strange = |a: &Option<String>| {
+        !a.as_deref().is_some_and(|a| a.contains("```") || check::holds(&Check::English, a))
+    };
+    let again: Vec<usize> = (0..first.len()).filter(|&i| strange(&first[i])).collect();
+    let retry: Vec<Vec<Message>> = again.iter().map(|&i| prompts[i].clone()).collect();
+    let reseeded = SimulateOptions { seed: options.seed + 1, temperature: 0.7, ..options.clone() };
+    for (i, answer) in again.into_iter().zip(answers(chat, &retry, &reseeded, on_progress)?) {
+        if !strange(&answer) || first[i].is_none() {
+            first[i] = answer;
+        }
+    }
 
     let mut out = Simulation { held_out: held_out(&domains, options), ..Simulation::default() };
     let mut continued: Vec<usize> = Vec::new();

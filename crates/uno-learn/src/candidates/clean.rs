@@ -2,7 +2,7 @@
 
 use uno_types::Record;
 
-use crate::distil::facts::plain;
+use crate::distil::facts::{self, plain};
 use crate::guards;
 
 /// Why a candidate cannot be chosen, whatever its score.
@@ -15,9 +15,15 @@ pub enum Defect {
     Unchanged,
     /// It repeats the user's question or feedback, or tags of the prompt, instead of answering.
     Copied,
+    /// It shares too few words with question and first answer to be about them.
+    OffTopic,
     /// It repeats itself.
     Repetitive,
 }
+
+/// Least share of a candidate's content words (code aside) that question and first answer hold. A small model that is
+/// sampled at temperature 1 writes "a limb limbo" to a question about cooking; such a text can obey a length limit.
+const MIN_TOPIC_SHARE: f32 = 0.25;
 
 /// The answer without what models say around it: an announcement in the first line ("Here is the rewritten answer:"),
 /// tags of the prompt around the whole, quotes around the whole.
@@ -68,7 +74,16 @@ pub fn defect(record: &Record, answer: &str) -> Option<Defect> {
     if copies(record, answer, &said) {
         return Some(Defect::Copied);
     }
-    guards::is_repetitive(answer).then_some(Defect::Repetitive)
+    if guards::is_repetitive(answer) {
+        return Some(Defect::Repetitive);
+    }
+    off_topic(record, answer).then_some(Defect::OffTopic)
+}
+
+fn off_topic(record: &Record, answer: &str) -> bool {
+    let prose: String = answer.split("```").step_by(2).collect();
+    let topic = format!("{} {}", record.query(), record.first_answer());
+    facts::content_words(&prose).len() >= 4 && facts::overlap(&prose, &topic) < MIN_TOPIC_SHARE
 }
 
 /// A question or a piece of feedback of at least four words that occurs word for word at the answer's beginning or

@@ -1,14 +1,17 @@
 //! Candidates: possible better answers for a record (METHOD §2), from the log itself and from the teacher.
 //!
 //! The log comes first: an answer that followed the feedback and that the user let stand was paid for by nobody and
-//! judged by the person who complained ([`in_log`]). The teacher's candidates are sampled in rounds; a record whose
+//! judged by the person who complained ([`in_log`]). Then a program reshapes the first answer where all rules are such
+//! that it can ([`repair`]). The teacher's candidates are sampled in rounds; a record whose
 //! best candidate already obeys every checkable rule needs no further round ([`CandidateOptions::stop_when_obeyed`]).
 
 mod clean;
 mod in_log;
+mod repair;
 
 pub use clean::{Defect, clean, defect};
 pub use in_log::in_log;
+pub use repair::repair;
 
 use uno_types::{Candidate, ChatModel, GenerationRequest, Record, RuleSet, Sampling, Style};
 
@@ -31,6 +34,8 @@ pub struct CandidateOptions {
     pub seed: u64,
     /// Most tokens of a candidate.
     pub max_tokens: usize,
+    /// Also let a program revise the first answer where it can bring about all rules. Off: the method.
+    pub repair: bool,
     /// Take no further samples for a record once a sound candidate obeys all of its rules by program. Off: the method.
     pub stop_when_obeyed: bool,
 }
@@ -44,6 +49,7 @@ impl Default for CandidateOptions {
             top_p: 0.9,
             seed: 42,
             max_tokens: 200,
+            repair: true,
             stop_when_obeyed: true,
         }
     }
@@ -72,6 +78,11 @@ pub fn candidates(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Candidates, LearnError> {
     let mut found: Vec<Vec<Candidate>> = records.iter().zip(rules).map(|(r, set)| in_log(r, set)).collect();
+    if options.repair {
+        for ((record, set), found) in records.iter().zip(rules).zip(&mut found) {
+            found.extend(repaired(record, set));
+        }
+    }
     let mut out = Candidates::default();
     for round in 0..options.from_feedback.max(options.from_rules) {
         let (mut requests, mut targets) = (Vec::new(), Vec::new());
@@ -116,6 +127,20 @@ pub fn candidates(
     Ok(out)
 }
 
+/// The first answer revised by a program, when programs can check all rules.
+fn repaired(record: &Record, set: &RuleSet) -> Option<Candidate> {
+    let checks: Option<Vec<&uno_types::Check>> = set.with_feedback.iter().map(|r| r.check.as_ref()).collect();
+    let text = repair(&checks?, record.first_answer())?;
+    Some(Candidate {
+        record: record.id.clone(),
+        style: Style::Program,
+        seed: 0,
+        text,
+        score: None,
+        scored_by: None,
+    })
+}
+
 fn sample(
     record: &Record,
     set: &RuleSet,
@@ -125,7 +150,9 @@ fn sample(
 ) -> GenerationRequest {
     let (lang, system, q) = (record.lang, record.system(), record.query());
     let messages = match style {
-        Style::FromFeedback | Style::InLog => prompts::answer_again(lang, system, q, &record.feedback()),
+        Style::FromFeedback | Style::InLog | Style::Program => {
+            prompts::answer_again(lang, system, q, &record.feedback())
+        }
         Style::FromRules => {
             prompts::revise(lang, system, q, record.first_answer(), &record.feedback(), &set.numbered())
         }

@@ -87,4 +87,5 @@ fn worthless_candidates_are_told_apart() {
     assert_eq!(defect(&r, "1. Boil\n</answer> <feedback>"), Some(Defect::Copied));
     assert_eq!(defect(&r, &"and on it goes ".repeat(30)), Some(Defect::Repetitive));
     assert_eq!(defect(&r, "1. Wash the rice.\n2. Boil it."), None);
+    assert_eq!(defect(&r, "One of the best items ever purchased: a limb limbo."), Some(Defect::OffTopic));
 }

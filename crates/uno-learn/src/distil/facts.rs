@@ -157,10 +157,18 @@ pub fn overlap(rule: &str, evidence: &str) -> f32 {
     rule.intersection(&evidence).count() as f32 / rule.len() as f32
 }
 
-/// Whether every number and every quoted text of `rule` occurs in `evidence`.
+/// Whether every number and every quoted text of `rule` occurs in `evidence`. What the rule quotes must be quoted there
+/// too when anything is: "Start with "Money"" does not follow from `When it is about money, end with "Ask Ann."`.
 pub fn faithful(rule: &str, evidence: &str) -> bool {
-    let said = plain(evidence);
-    numbers(rule).is_subset(&numbers(evidence)) && quoted(rule).iter().all(|q| said.contains(q.as_str()))
+    let (said, marked) = (plain(evidence), quoted(evidence));
+    let occurs = |q: &String| {
+        if marked.is_empty() {
+            said.contains(q.as_str())
+        } else {
+            marked.iter().any(|m| m.contains(q.as_str()))
+        }
+    };
+    numbers(rule).is_subset(&numbers(evidence)) && quoted(rule).iter().all(occurs)
 }
 
 #[cfg(test)]
@@ -173,6 +181,7 @@ mod tests {
         assert!(!faithful("Use at most 14 words.", "at most 40 words please"));
         assert!(faithful("End with \"Ask your vet.\"", "close with ask your VET, always"));
         assert!(!faithful("End with \"Ask a lawyer\"", "close with \"Ask your vet\""));
+        assert!(!faithful("Start with \"Money\"", "when it is about money, close with \"Ask Ann\""));
         assert!(faithful("最多写2段。", "最多两段"));
         assert!(!faithful("最多写3段。", "最多两段"));
         assert!(numbers("this one, 007 and x2y30").iter().eq(["2", "30", "7"]));

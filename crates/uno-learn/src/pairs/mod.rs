@@ -89,7 +89,7 @@ pub fn pairs(
     let owner: Vec<Option<usize>> =
         candidates.iter().map(|c| index.get(c.record.as_str()).copied()).collect();
     let defects: Vec<Option<Defect>> =
-        candidates.iter().zip(&owner).map(|(c, o)| o.and_then(|i| defect(&records[i], &c.text))).collect();
+        candidates.iter().zip(&owner).map(|(c, o)| o.and_then(|i| unsound(&records[i], c))).collect();
 
     // Score all sound candidates and, once per record that has one, the first answer.
     let scored: Vec<(usize, Option<usize>)> = owner
@@ -140,7 +140,7 @@ pub fn pairs(
             Err(why) => *out.dropped.entry(why).or_default() += 1,
         }
     }
-    for kind in [Defect::Empty, Defect::Unchanged, Defect::Copied, Defect::Repetitive] {
+    for kind in [Defect::Empty, Defect::Unchanged, Defect::Copied, Defect::OffTopic, Defect::Repetitive] {
         let n = defects.iter().filter(|d| **d == Some(kind)).count();
         if n > 0 {
             out.defects.push((kind, n));
@@ -148,6 +148,11 @@ pub fn pairs(
     }
     out.candidates = candidates;
     Ok(out)
+}
+
+/// What is wrong with a candidate. An answer that the user let stand is on topic, whatever words it uses.
+fn unsound(record: &Record, candidate: &Candidate) -> Option<Defect> {
+    defect(record, &candidate.text).filter(|d| *d != Defect::OffTopic || candidate.style != Style::InLog)
 }
 
 fn choose(
@@ -205,10 +210,11 @@ fn choose(
 }
 
 /// Which of two equally good candidates is taken: the log's own (the user saw it and let it stand; the last one), then a
-/// revision, then a new answer; then the earlier seed.
+/// program's revision, then the teacher's, then a new answer; then the earlier seed.
 fn rank(c: &Candidate) -> (u8, std::cmp::Reverse<u64>) {
     let style = match c.style {
-        Style::InLog => 2,
+        Style::InLog => 3,
+        Style::Program => 2,
         Style::FromRules => 1,
         Style::FromFeedback => 0,
     };

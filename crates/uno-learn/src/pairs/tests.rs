@@ -28,7 +28,7 @@ fn the_logs_own_answer_is_preferred_among_equals() {
         candidate(Style::FromRules, 43, "Ice and dust."),
         candidate(Style::FromRules, 42, "Ice, dust, gas."),
         candidate(Style::InLog, 0, "Dirty snow in space."),
-        candidate(Style::FromRules, 44, "far too many words to be the one that is chosen"),
+        candidate(Style::FromRules, 44, "a first answer that is longer than five words too"),
     ];
     let out = build(LONG, set("r"), all.clone(), &PairOptions::default());
     let pair = &out.pairs[0];
@@ -54,7 +54,7 @@ fn every_missing_pair_has_its_reason() {
     assert_eq!(reason(LONG, set("r"), &["", " . "], &o), NoPair::Empty);
     assert_eq!(reason(LONG, set("r"), &[LONG], &o), NoPair::Unchanged);
     assert_eq!(reason(LONG, set("r"), &[LONG, "", FEEDBACK], &o), NoPair::Degenerate);
-    assert_eq!(reason(LONG, set("r"), &["one two three four five six"], &o), NoPair::Poor);
+    assert_eq!(reason(LONG, set("r"), &["again an answer much longer than five words"], &o), NoPair::Poor);
     assert_eq!(reason("short", set("r"), &["short too"], &o), NoPair::NotBetter);
     let judged = rules("r", vec![rule("Be kind.", FEEDBACK, None)]);
     assert_eq!(reason(LONG, judged, &["kind words"], &o), NoPair::Unknown);

@@ -26,7 +26,7 @@ fn all_checkpoints_answer_in_one_batch_and_programs_judge() {
     let model = Scripted::new(|r| {
         Ok(match r.adapter.as_ref().map(|a| a.name.as_str()) {
             None => BASE.to_owned(),
-            Some("good") => "Comets are lumps of ice and dust.".into(),
+            Some("good") => "Icy lumps orbit the sun.".into(),
             Some("same") => BASE.into(),
             Some("mute") => "ice".into(),
             Some("off") => "Bananas bananas bananas.".into(),
