@@ -4,6 +4,13 @@
 //! relative; weights after ten steps 1e-4 absolute for at least 99.9 % of the elements (Adam's first step is sign-like, so
 //! elements whose gradient is about 0 may differ more: up to 1e-3).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic in a test is its report, and figures are worth printing"
+)]
+
 mod common;
 
 use common::*;

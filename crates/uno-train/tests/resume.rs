@@ -1,5 +1,12 @@
 //! Killed at any moment and called again, a run ends with the very weights of an uninterrupted one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic in a test is its report, and figures are worth printing"
+)]
+
 mod common;
 
 use std::path::Path;
@@ -103,6 +110,9 @@ fn killed_at_random_moments_ends_with_the_same_weights() {
     eprintln!("{kills} kills over {runs} runs, {resumptions} resumptions, {uninterrupted:?} uninterrupted");
 }
 
+/// What is done to the files, in words and in deed.
+type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+
 /// Damages the files of a half-done run in one way each and finishes it.
 #[test]
 fn torn_files_are_survived() {
@@ -140,7 +150,7 @@ fn torn_files_are_survived() {
         bytes[last] ^= 1;
         std::fs::write(path, &bytes).unwrap();
     };
-    let damages: [(&str, &dyn Fn(&Path)); 8] = [
+    let damages: [Damage<'_>; 8] = [
         ("nothing", &|_| ()),
         ("state.json cut", &|dir| cut(&dir.join("state.json"))),
         ("state.json gone", &|dir| std::fs::remove_file(dir.join("state.json")).unwrap()),
