@@ -49,10 +49,13 @@ pub struct Coverage {
 }
 
 impl Default for Coverage {
-    /// Anchors for MiniLM-like sentence embedders on short instructions: cosine 0.35 is 5 % redundant, 0.75 is 95 %.
-    /// Rules of different content mostly lie below the former, the same rule in other words mostly above the latter.
+    /// Anchors for all-MiniLM-L6-v2 on short instructions: cosine 0.20 is 5 % redundant, 0.62 is 95 %.
+    ///
+    /// Measured with [`Coverage::fit`] (midpoint 0.41, slope 14) on 14 pairs that say the same in other words (cosines
+    /// 0.39 to 0.75, median 0.63) and the 652 other pairs of the same 37 rules (median 0.17, 95 % below 0.42; the
+    /// highest, 0.66, between two limits of length). Another embedder needs a fit of its own.
     fn default() -> Self {
-        Self::through((0.35, 0.05), (0.75, 0.95))
+        Self::through((0.20, 0.05), (0.62, 0.95))
     }
 }
 
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn default_anchors_hold() {
         let c = Coverage::default();
-        assert!((c.redundancy(0.35) - 0.05).abs() < 1e-9 && (c.redundancy(0.75) - 0.95).abs() < 1e-9);
+        assert!((c.redundancy(0.20) - 0.05).abs() < 1e-9 && (c.redundancy(0.62) - 0.95).abs() < 1e-9);
         assert_eq!(c.novelty(&[1.0, 0.0], &[]), 1.0);
         assert!(c.novelty(&[1.0, 0.0], &[vec![0.0, 1.0], vec![2.0, 0.0]]) < 0.01, "the best own rule counts");
     }
