@@ -1,5 +1,13 @@
 //! Run directories under misuse, kill -9 and a full disk.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is a test's report"
+)]
+
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

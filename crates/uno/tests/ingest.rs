@@ -1,5 +1,13 @@
 //! `uno ingest` on good and bad files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is a test's report"
+)]
+
 mod support;
 
 use support::{Bench, logs};

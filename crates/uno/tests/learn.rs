@@ -1,5 +1,13 @@
 //! `uno learn` against a server: the whole pipeline, its freshness, its budget, and kill -9 at random moments.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is a test's report"
+)]
+
 mod support;
 
 use std::collections::HashMap;

@@ -1,5 +1,13 @@
 //! `ask`, `report`, `adapters` and `doctor` on runs that are and are not there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is a test's report"
+)]
+
 mod support;
 
 use support::{Bench, logs, server, settings};

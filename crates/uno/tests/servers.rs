@@ -1,5 +1,13 @@
 //! Servers that fail: one clear message, status 1, and a run that goes on afterwards.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is a test's report"
+)]
+
 mod support;
 
 use support::{Bench, logs, server, settings};

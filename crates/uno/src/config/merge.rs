@@ -89,6 +89,16 @@ impl Merged {
         Ok(())
     }
 
+    /// Gives the one `seed` to everything that was not given a seed of its own.
+    pub fn inherit_seed(&mut self) {
+        let Some((seed, origin)) = self.values.get("seed").cloned() else { return };
+        for (key, slot) in &mut self.values {
+            if key.ends_with(".seed") && slot.1 == Origin::Default {
+                *slot = (seed.clone(), origin.clone());
+            }
+        }
+    }
+
     /// The known key that looks most like `key`, if any looks like it.
     fn nearest(&self, key: &str) -> Option<String> {
         let leaf = |k: &str| k.rsplit('.').next().unwrap_or(k).to_owned();
@@ -109,11 +119,8 @@ impl Merged {
     /// [`ConfigError::BadValue`] with key and origin.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let mut tree = Value::Object(serde_json::Map::new());
-        let seed = self.values.get("seed").map(|(value, _)| value.clone()).unwrap_or_default();
-        for (key, (value, origin)) in &self.values {
-            // One seed for everything that was not given a seed of its own.
-            let inherits = key.ends_with(".seed") && *origin == Origin::Default;
-            insert(&mut tree, key, if inherits { seed.clone() } else { value.clone() });
+        for (key, (value, _)) in &self.values {
+            insert(&mut tree, key, value.clone());
         }
         let settings: Settings = serde_path_to_error::deserialize(tree)
             .map_err(|error| self.bad(&error.path().to_string(), error.inner().to_string()))?;
