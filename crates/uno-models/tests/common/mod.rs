@@ -1,6 +1,10 @@
 //! Pulled models and goldens.
 
-#![allow(dead_code, reason = "each test file uses another part")]
+#![allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "each test file uses another part, and a skipped test says so"
+)]
 
 use std::path::{Path, PathBuf};
 
