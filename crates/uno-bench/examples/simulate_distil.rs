@@ -1,6 +1,7 @@
 //! Plays the simulated logs against a real model, writes them, and measures how well distilling reads them:
-//! `simulate_distil CHAT_MODEL EMBEDDER_DIR OUT_DIR [--per-domain N] [--reuse]`.
+//! `simulate_distil CHAT_MODEL EMBEDDER_DIR OUT_DIR [--per-domain N] [--reuse] [--rules FILE] [--pairs [--samples N]]`.
 //!
+//! `--rules` takes rules that were distilled before; `--pairs` goes on to candidates and pairs.
 //! `--reuse` distils OUT_DIR/conversations.jsonl as it is. Prints the share of complaints that gave the right rule, with
 //! and without verbatim rules, and every other rule that was kept.
 
@@ -69,13 +70,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let start = Instant::now();
-    let sets = distil(&records, &chat, &embedder, &DistilOptions::default(), &mut progress)?;
+    let sets = match value("--rules") {
+        Some(file) => std::fs::read_to_string(file)?
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<Vec<RuleSet>, _>>()?,
+        None => distil(&records, &chat, &embedder, &DistilOptions::default(), &mut progress)?,
+    };
     println!("distilled in {:.0} s", start.elapsed().as_secs_f64());
     grade(&records, &sets, &domains);
 
     if has("--pairs") {
         let start = Instant::now();
-        let found = candidates(&records, &sets, &chat, &CandidateOptions::default(), &mut progress)?;
+        let samples = value("--samples").map_or(Ok(3), |n| n.parse())?;
+        let sampling =
+            CandidateOptions { from_feedback: samples, from_rules: samples, ..CandidateOptions::default() };
+        let found = candidates(&records, &sets, &chat, &sampling, &mut progress)?;
         println!(
             "{} candidates, {} spared, {} failed in {:.0} s",
             found.candidates.len(),
@@ -89,9 +99,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             let of =
                 |s: Style| made.pairs.iter().filter(|p| p.record.starts_with(d.name) && p.style == s).count();
             println!(
-                "{}: in log {}, from rules {}, from feedback {}",
+                "{}: in log {}, by program {}, from rules {}, from feedback {}",
                 d.name,
                 of(Style::InLog),
+                of(Style::Program),
                 of(Style::FromRules),
                 of(Style::FromFeedback)
             );
