@@ -10,7 +10,7 @@ pub use outcome::outcome;
 
 use std::collections::BTreeMap;
 
-use uno_types::{AdapterRef, ChatModel, Message, ModelError, Rule, Verdict, WinRate};
+use uno_types::{AdapterRef, ChatModel, GenerationRequest, Message, ModelError, Rule, Verdict, WinRate};
 
 use crate::LearnError;
 use crate::generate::{OnProgress, run};
@@ -108,6 +108,19 @@ pub fn base_answers(
     Ok(run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text)).collect())
 }
 
+/// The held-out records that some checkpoint is compared on, and the requests for their base answers.
+fn base_requests(
+    held_out: &[HeldOut],
+    checkpoints: &[Checkpoint],
+    options: &VerifyOptions,
+) -> (Vec<usize>, Vec<GenerationRequest>) {
+    let used: Vec<usize> = (0..held_out.len())
+        .filter(|&h| checkpoints.iter().any(|c| c.cluster == held_out[h].cluster))
+        .collect();
+    let requests = used.iter().map(|&h| options.answer.answer_request(&held_out[h].prompt, None)).collect();
+    (used, requests)
+}
+
 /// Expert checkpoints against the base.
 ///
 /// # Errors
@@ -120,13 +133,8 @@ pub fn experts(
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Verification, LearnError> {
-    // Base answers only where a checkpoint asks for the comparison.
-    let used: Vec<usize> = (0..held_out.len())
-        .filter(|&h| checkpoints.iter().any(|c| c.cluster == held_out[h].cluster))
-        .collect();
     let jobs = jobs(held_out, checkpoints);
-    let mut requests: Vec<_> =
-        used.iter().map(|&h| options.answer.answer_request(&held_out[h].prompt, None)).collect();
+    let (used, mut requests) = base_requests(held_out, checkpoints, options);
     requests
         .extend(jobs.iter().map(|&(c, h)| {
             options.answer.answer_request(&held_out[h].prompt, Some(&checkpoints[c].adapter))
@@ -149,11 +157,7 @@ pub fn critics(
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Verification, LearnError> {
-    let used: Vec<usize> = (0..held_out.len())
-        .filter(|&h| checkpoints.iter().any(|c| c.cluster == held_out[h].cluster))
-        .collect();
-    let requests: Vec<_> =
-        used.iter().map(|&h| options.answer.answer_request(&held_out[h].prompt, None)).collect();
+    let (used, requests) = base_requests(held_out, checkpoints, options);
     let base = run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
     let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(base).collect();
     let jobs = jobs(held_out, checkpoints);
