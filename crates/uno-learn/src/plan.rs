@@ -64,8 +64,8 @@ pub struct Tested {
     pub adapter: AdapterRef,
     /// Win rate against the base answers; absent when it was not verified.
     pub win_rate: Option<WinRate>,
-    /// Whether every known verdict was made by programs: no judge's noise is in it.
-    pub programs_only: bool,
+    /// The same over the records that programs alone scored, where there are any: no judge's noise is in it.
+    pub by_program: Option<WinRate>,
 }
 
 /// All that is known about a cluster when its path is chosen.
@@ -88,55 +88,58 @@ pub struct Evidence {
 /// more with at least two wins more than losses. (With five held-out records even 4.5 points of 5 leave the interval's
 /// lower end at 0.46; a program's verdicts are exact, so what is left is the luck of the draw alone.)
 pub fn passes(tested: &Tested, options: &PlanOptions) -> bool {
-    tested.win_rate.is_some_and(|w| {
-        let n = w.wins + w.ties + w.losses;
-        let exact = tested.programs_only && n >= options.min_program_n && w.wins >= w.losses + 2;
-        n > 0 && w.rate >= options.min_win_rate && (w.low >= 0.5 || exact)
-    })
+    let exact =
+        tested.by_program.is_some_and(|p| records(&p) >= options.min_program_n && p.wins >= p.losses + 2);
+    tested
+        .win_rate
+        .is_some_and(|w| records(&w) > 0 && w.rate >= options.min_win_rate && (w.low >= 0.5 || exact))
 }
 
-/// Whether an expert may answer for a high-gap cluster whose critic did not pass: its whole interval lies above one
-/// half, and programs alone made the verdicts, so that what it learnt cannot be noise that a judge shares.
+/// Whether an expert may answer for a high-gap cluster: programs scored it, and their whole interval lies above one
+/// half. What it learnt then does what users asked for on questions it has not seen, which noise does not.
 pub fn passes_despite_gap(tested: &Tested, options: &PlanOptions) -> bool {
-    tested.programs_only && passes(tested, options) && tested.win_rate.is_some_and(|w| w.low > 0.5)
+    passes(tested, options)
+        && tested.by_program.is_some_and(|p| records(&p) >= options.min_program_n && p.low > 0.5)
 }
+
+/// Whether a verified expert answers for a cluster with this gap, so that no critic is needed.
+pub fn expert_answers(tested: &Tested, gap: Option<f64>, options: &PlanOptions) -> bool {
+    let high = gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
+    match (options.policy, high) {
+        (Policy::Paper, _) => !high && tested.win_rate.is_some_and(|w| w.rate >= options.min_win_rate),
+        (Policy::Verified, false) => passes(tested, options),
+        (Policy::Verified, true) => passes_despite_gap(tested, options),
+    }
+}
+
+/// Records with a known outcome.
+fn records(rate: &WinRate) -> usize {
+    rate.wins + rate.ties + rate.losses
+}
+
+const DESPITE: &str =
+    ": programs scored it and their whole interval lies above one half, so it answers despite the gap";
 
 /// Chooses the path of one cluster and says why.
 pub fn decide(evidence: &Evidence, options: &PlanOptions) -> PlanEntry {
     let high = evidence.gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
-    let allowed = |t: &&Tested| match options.policy {
-        Policy::Paper => t.win_rate.is_some_and(|w| w.rate >= options.min_win_rate),
-        Policy::Verified => passes(t, options),
-    };
-    let expert = evidence.expert.as_ref().filter(|_| !high).filter(allowed);
-    let critic =
-        evidence.critic.as_ref().filter(|_| options.variant == Variant::Uno).filter(|c| {
-            match options.policy {
-                Policy::Paper => true,
-                Policy::Verified => passes(c, options),
-            }
-        });
-    let late_expert = evidence.expert.as_ref().filter(|e| {
-        let open =
-            high && critic.is_none() && options.policy == Policy::Verified && options.variant == Variant::Uno;
-        open && passes_despite_gap(e, options)
+    let expert = evidence.expert.as_ref().filter(|e| expert_answers(e, evidence.gap, options));
+    let critic = evidence.critic.as_ref().filter(|c| {
+        options.variant == Variant::Uno && (options.policy == Policy::Paper || passes(c, options))
     });
 
     let gap = gap_words(evidence.gap, high, options);
     let (path, chosen, reason) = if let Some(expert) = expert {
-        (Path::Expert, Some(expert), format!("{gap} The expert {}.", result_words(expert)))
+        let despite = if high { DESPITE } else { "" };
+        (Path::Expert, Some(expert), format!("{gap} The expert {}{despite}.", result_words(expert)))
     } else if let Some(critic) = critic {
-        let why = if high { String::new() } else { expert_words(evidence, options) };
+        let untrained = high && evidence.expert.is_none();
+        let why = if untrained { String::new() } else { expert_words(evidence, high, options) };
         (Path::Critic, Some(critic), format!("{gap} {why}The critic {}.", result_words(critic)))
-    } else if let Some(expert) = late_expert {
-        let why =
-            "programs scored it and its whole interval lies above one half, so it answers despite the gap";
-        let reason = format!("{gap} No critic passed; the expert {}: {why}.", result_words(expert));
-        (Path::Expert, Some(expert), reason)
     } else {
         let mut why = String::new();
         if !high || evidence.expert.is_some() {
-            why.push_str(&expert_words(evidence, options));
+            why.push_str(&expert_words(evidence, high, options));
         }
         if options.variant == Variant::Uno {
             why.push_str(&critic_words(evidence));
@@ -169,24 +172,30 @@ fn gap_words(gap: Option<f64>, high: bool, options: &PlanOptions) -> String {
 /// "beat the base answer in 80 % of 5 held-out records (interval 44 % to 96 %, scored by programs)".
 fn result_words(tested: &Tested) -> String {
     let Some(w) = tested.win_rate else { return "was not verified".to_owned() };
-    let n = w.wins + w.ties + w.losses;
+    let n = records(&w);
     if n == 0 {
         return "has no known verdict".to_owned();
     }
-    let by = if tested.programs_only { ", scored by programs" } else { "" };
-    let records = if n == 1 { "record" } else { "records" };
+    let by = match tested.by_program.map_or(0, |p| records(&p)) {
+        0 => String::new(),
+        k if k == n => ", scored by programs".to_owned(),
+        k => format!(", {k} of them scored by programs"),
+    };
+    let noun = if n == 1 { "record" } else { "records" };
     format!(
-        "won {:.0} % of {n} held-out {records} against the base model (interval {:.0} % to {:.0} %{by})",
+        "won {:.0} % of {n} held-out {noun} against the base model (interval {:.0} % to {:.0} %{by})",
         w.rate * 100.0,
         w.low * 100.0,
         w.high * 100.0,
     )
 }
 
-fn expert_words(evidence: &Evidence, options: &PlanOptions) -> String {
+fn expert_words(evidence: &Evidence, high: bool, options: &PlanOptions) -> String {
     match &evidence.expert {
         None => "No expert was trained. ".to_owned(),
-        Some(expert) if passes(expert, options) => format!("The expert {}. ", result_words(expert)),
+        Some(expert) if high && passes(expert, options) => {
+            format!("The expert {}: not enough for a high gap. ", result_words(expert))
+        }
         Some(expert) => format!("The expert {}: not enough. ", result_words(expert)),
     }
 }
@@ -204,8 +213,8 @@ fn critic_words(evidence: &Evidence) -> String {
 pub enum Train {
     /// It is the cluster's first choice.
     Now,
-    /// Only when the first choice was trained and did not pass.
-    IfOtherFails,
+    /// Only when the expert may not answer.
+    IfExpertFails,
     /// No plan could use it.
     Never,
 }
@@ -220,14 +229,17 @@ pub struct Needs {
 }
 
 /// What to train for a cluster with this gap, so that nothing is trained that [`decide`] could not choose.
-pub fn needs(gap: Option<f64>, options: &PlanOptions) -> Needs {
+///
+/// `checkable` is the number of its held-out records that programs alone can score: only they can prove an expert of a
+/// high-gap cluster. Where there are enough of them it comes first, because it answers in one generation, not three.
+pub fn needs(gap: Option<f64>, checkable: usize, options: &PlanOptions) -> Needs {
     let high = gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
-    let (expert, critic) = match (high, options.variant, options.policy) {
-        (false, Variant::UnoSingle, _) => (Train::Now, Train::Never),
-        (true, Variant::UnoSingle, _) => (Train::Never, Train::Never),
-        (false, Variant::Uno, _) => (Train::Now, Train::IfOtherFails),
-        (true, Variant::Uno, Policy::Paper) => (Train::Never, Train::Now),
-        (true, Variant::Uno, Policy::Verified) => (Train::IfOtherFails, Train::Now),
+    let provable = options.policy == Policy::Verified && checkable >= options.min_program_n;
+    let (expert, critic) = match (high && !provable, options.variant) {
+        (false, Variant::UnoSingle) => (Train::Now, Train::Never),
+        (true, Variant::UnoSingle) => (Train::Never, Train::Never),
+        (false, Variant::Uno) => (Train::Now, Train::IfExpertFails),
+        (true, Variant::Uno) => (Train::Never, Train::Now),
     };
     Needs { expert, critic }
 }

@@ -9,7 +9,8 @@ fn tested(name: &str, wins: usize, ties: usize, losses: usize, programs_only: bo
     outcomes.extend(vec![Outcome::Tie; ties]);
     outcomes.extend(vec![Outcome::Loss; losses]);
     let adapter = AdapterRef { name: name.into(), dir: format!("adapters/{name}") };
-    Tested { adapter, win_rate: Some(win_rate(&outcomes)), programs_only }
+    let rate = win_rate(&outcomes);
+    Tested { adapter, win_rate: Some(rate), by_program: programs_only.then_some(rate) }
 }
 
 fn evidence(gap: Option<f64>, expert: Option<Tested>, critic: Option<Tested>) -> Evidence {
@@ -53,13 +54,16 @@ fn by_default_nothing_unverified_answers() {
     assert_eq!(path(&evidence(Some(0.2), exact(4, 0), None), Verified, UnoSingle), Path::Expert);
     assert_eq!(path(&evidence(Some(0.2), exact(2, 0), None), Verified, Uno), Path::Base);
     assert_eq!(path(&evidence(Some(0.2), exact(3, 2), None), Verified, Uno), Path::Base);
-    // High gap: the critic first; then only an expert that noise cannot have made.
+    // High gap: only an expert that programs have proven, which answers in one generation; else the critic.
     let critic = || Some(tested("c", 12, 0, 1, false));
-    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), critic()), Verified, Uno), Path::Critic);
-    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), unsure()), Verified, Uno), Path::Expert);
+    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), critic()), Verified, Uno), Path::Expert);
+    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), None), Verified, UnoSingle), Path::Expert);
+    assert_eq!(path(&evidence(Some(0.9), sure(), critic()), Verified, Uno), Path::Critic);
     assert_eq!(path(&evidence(Some(0.9), sure(), unsure()), Verified, Uno), Path::Base);
     assert_eq!(path(&evidence(Some(0.9), exact(4, 0), None), Verified, Uno), Path::Base);
-    assert_eq!(path(&evidence(Some(0.9), exact(20, 0), None), Verified, UnoSingle), Path::Base);
+    // Programs scored too few of its records.
+    let few = Tested { by_program: Some(win_rate(&[Outcome::Win; 3])), ..tested("e", 20, 0, 2, false) };
+    assert_eq!(path(&evidence(Some(0.9), Some(few), None), Verified, Uno), Path::Base);
     assert_eq!(path(&evidence(None, sure(), None), Verified, Uno), Path::Base);
     assert_eq!(path(&Evidence::default(), Verified, Uno), Path::Base);
 }
@@ -88,6 +92,7 @@ fn any_tested() -> impl Strategy<Value = Option<Tested>> {
     prop::option::of(counts.prop_map(|(wins, ties, losses, programs, verified)| {
         let mut t = tested("x", wins, ties, losses, programs);
         t.win_rate = t.win_rate.filter(|_| verified);
+        t.by_program = t.by_program.filter(|_| verified);
         t
     }))
 }
@@ -119,7 +124,8 @@ proptest! {
             prop_assert!(entry.win_rate.is_some_and(|w| w.rate >= 0.53 && w.wins > w.losses));
         }
         // What is chosen is something that `needs` would have trained.
-        let needs = needs(gap, &options);
+        let programs = e.expert.as_ref().and_then(|t| t.by_program);
+        let needs = needs(gap, programs.map_or(0, |p| p.wins + p.ties + p.losses), &options);
         match entry.path {
             Path::Expert => prop_assert!(needs.expert != Train::Never),
             Path::Critic => prop_assert!(needs.critic != Train::Never),

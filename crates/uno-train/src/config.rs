@@ -1,7 +1,7 @@
 //! How a run trains. The defaults are the published ones (METHOD §5).
 
 use serde::{Deserialize, Serialize};
-use uno_engine::{LoraConfig, Target};
+use uno_engine::{LoraConfig, Precision, Target};
 
 use crate::error::TrainError;
 use crate::loss::DpoSettings;
@@ -48,6 +48,9 @@ pub struct TrainConfig {
     pub max_length: usize,
     /// Optimiser steps between resume points (there is one after each epoch in any case).
     pub checkpoint_every_steps: usize,
+    /// Numbers in which frozen weights are multiplied: f32, or bf16 where the machine has AVX512-BF16 (about a third
+    /// faster, 0.5 GB more memory for a model of 135 M parameters).
+    pub precision: Precision,
     /// Reproduces a quirk of TRL 0.24: chosen targets with id 0 are left out of the likelihood term of DPO+SFT.
     pub ignore_id_zero: bool,
     /// The run stops when the loss stays above this multiple of its first value for three steps.
@@ -90,6 +93,7 @@ impl Default for TrainConfig {
             seed: 42,
             max_length: 12_000,
             checkpoint_every_steps: 10,
+            precision: Precision::F32,
             ignore_id_zero: false,
             explosion_ratio: 10.0,
         }

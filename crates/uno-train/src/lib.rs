@@ -18,6 +18,7 @@ pub mod loss;
 pub mod optim;
 pub mod order;
 mod pack;
+mod precision;
 mod reference;
 mod run;
 
@@ -26,4 +27,6 @@ pub use config::{Loss, TrainConfig};
 pub use data::{PreferenceExample, Refused, SftExample, TrainData};
 pub use error::TrainError;
 pub use event::{EpochResult, StepEvent, TrainEvent, TrainOutcome};
+pub use precision::{PrecisionReport, compare_precision};
 pub use run::{train, train_from};
+pub use uno_engine::Precision;

@@ -38,6 +38,8 @@ pub enum Guard {
     Collapsed,
     /// Repeats itself.
     Repetitive,
+    /// Its embedding lies too far from the question's.
+    OffTopic,
 }
 
 /// One held-out record, one checkpoint.

@@ -22,6 +22,8 @@ pub(super) struct Pass<'a> {
     pub(super) n: usize,
     pub(super) adapter: Option<&'a LoraWeights>,
     pub(super) dropout: Option<Dropout>,
+    /// How frozen weights multiply.
+    pub(super) how: How,
 }
 
 impl Pass<'_> {
@@ -81,7 +83,7 @@ impl Block {
         let normed = sized(&mut scratch.normed, n * hidden);
         norm::forward(x, &self.attention_norm, config.norm_eps, normed, sized(&mut saved.input_inverse, n));
         let qkv = sized(&mut saved.qkv, n * columns.stride);
-        self.qkv.forward(n, normed, qkv, How::FAST);
+        self.qkv.forward(n, normed, qkv, pass.how);
         pass.adapt(layer, Group::AttentionIn, normed, qkv, inner, &mut scratch.dropped);
         if let Some(norms) = &self.head_norms {
             let raw = sized(&mut saved.raw_qk, n * (columns.q_dim + columns.kv_dim));
@@ -99,18 +101,18 @@ impl Block {
             heads,
         );
         let projected = sized(&mut scratch.projected, n * hidden);
-        self.out.forward(n, heads, projected, How::FAST);
+        self.out.forward(n, heads, projected, pass.how);
         pass.adapt(layer, Group::AttentionOut, heads, projected, inner, &mut scratch.dropped);
         add_rows(x, projected);
 
         sized(&mut saved.middle, n * hidden).copy_from_slice(x);
         norm::forward(x, &self.mlp_norm, config.norm_eps, normed, sized(&mut saved.middle_inverse, n));
         let gate_up = sized(&mut saved.gate_up, n * 2 * inner_size);
-        self.gate_up.forward(n, normed, gate_up, How::FAST);
+        self.gate_up.forward(n, normed, gate_up, pass.how);
         pass.adapt(layer, Group::MlpIn, normed, gate_up, inner, &mut scratch.dropped);
         let activation = sized(&mut scratch.activation, n * inner_size);
         swiglu(gate_up, inner_size, activation);
-        self.down.forward(n, activation, projected, How::FAST);
+        self.down.forward(n, activation, projected, pass.how);
         pass.adapt(layer, Group::MlpOut, activation, projected, inner, &mut scratch.dropped);
         add_rows(x, projected);
     }

@@ -5,7 +5,9 @@
 
 use rayon::prelude::*;
 
+use super::precision::Packs;
 use super::workspace::sized;
+use crate::kernel::bf16;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::parallel::rows_per_task;
 use crate::kernel::product::{Into, Threads, matmul};
@@ -17,6 +19,8 @@ const CHUNK: usize = 6 << 20;
 /// The head's weight [vocab, hidden].
 pub(super) struct Head<'a> {
     pub(super) weight: &'a [f32],
+    /// The weight in bf16, when products are to be.
+    pub(super) packs: Option<&'a Packs>,
     pub(super) vocab: usize,
     pub(super) hidden: usize,
 }
@@ -45,7 +49,12 @@ impl Head<'_> {
             let (rows, targets) = (&h[from * hidden..(from + n) * hidden], &targets[from..from + n]);
             let logits = sized(logits, n * vocab);
             let view = MatMut::dense(logits, n, vocab);
-            matmul(view, Into::Set, Mat::dense(rows, n, hidden), weight.t(), 1.0, Threads::All);
+            match self.packs {
+                Some(packs) => bf16::product(view, rows, &packs.forward, 1.0),
+                None => {
+                    matmul(view, Into::Set, Mat::dense(rows, n, hidden), weight.t(), 1.0, Threads::All);
+                }
+            }
             let (task, keep) = (rows_per_task(n), slopes.is_some());
             result[from..from + n]
                 .par_chunks_mut(task)
@@ -61,7 +70,12 @@ impl Head<'_> {
             if let Some(slopes) = &mut slopes {
                 let slopes = &mut slopes[from * hidden..(from + n) * hidden];
                 let view = MatMut::dense(slopes, n, hidden);
-                matmul(view, Into::Set, Mat::dense(logits, n, vocab), weight, -1.0, Threads::All);
+                match self.packs {
+                    Some(packs) => bf16::product(view, logits, &packs.backward, -1.0),
+                    None => {
+                        matmul(view, Into::Set, Mat::dense(logits, n, vocab), weight, -1.0, Threads::All);
+                    }
+                }
                 for (slope, target) in slopes.chunks_exact_mut(hidden).zip(targets) {
                     let embedded = &self.weight[*target as usize * hidden..(*target as usize + 1) * hidden];
                     slope.iter_mut().zip(embedded).for_each(|(s, e)| *s += e);

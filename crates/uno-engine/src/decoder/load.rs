@@ -1,5 +1,7 @@
 //! From tensors on disk to a [`Decoder`].
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
 
 use super::{Block, Decoder, HeadNorms, Linear};
@@ -60,7 +62,7 @@ fn linear(
             biases.extend(store.take_f32(&format!("{prefix}.{name}.bias"), &[*rows])?);
         }
     }
-    Ok(Linear { weight, out, input, bias: bias.then_some(biases), compact: joined })
+    Ok(Linear { weight, out, input, bias: bias.then_some(biases), compact: joined, packs: OnceLock::new() })
 }
 
 fn block(store: &TensorStore, config: &ModelConfig, layer: usize) -> Result<Block, EngineError> {
@@ -113,6 +115,7 @@ pub(super) fn load(store: &TensorStore) -> Result<Decoder, EngineError> {
         norm,
         untied_head,
         compact_head,
+        head_packs: OnceLock::new(),
         hash,
         config,
     })

@@ -13,9 +13,11 @@ mod head;
 mod load;
 mod packed;
 mod passes;
+mod precision;
 mod workspace;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::config::ModelConfig;
 use crate::error::EngineError;
@@ -25,7 +27,10 @@ use crate::weights::TensorStore;
 
 pub use crate::kernel::dropout::Dropout;
 pub use packed::Packed;
+pub use precision::Precision;
 pub use workspace::Workspace;
+
+use precision::Packs;
 
 pub(crate) use adapted::lora_forward;
 pub(crate) use block::{add_rows, norm_heads};
@@ -39,6 +44,8 @@ pub(crate) struct Linear {
     pub(crate) bias: Option<Vec<f32>>,
     /// The same weight in fewer bytes, for generation.
     pub(crate) compact: Option<Compact>,
+    /// The same weight in bf16, once training or scoring has asked for it.
+    packs: OnceLock<Packs>,
 }
 
 /// Weights of q and k norms (Qwen3), [head_dim] each.
@@ -71,6 +78,7 @@ pub struct Decoder {
     pub(crate) untied_head: Option<Vec<f32>>,
     pub(crate) compact_head: Option<Compact>,
     pub(crate) frequencies: Frequencies,
+    head_packs: OnceLock<Packs>,
     hash: String,
 }
 

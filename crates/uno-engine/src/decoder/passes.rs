@@ -3,12 +3,12 @@
 use super::block::Pass;
 use super::head::Head;
 use super::workspace::{Saved, Workspace, sized};
-use super::{Decoder, Dropout, Logits, Packed};
+use super::{Decoder, Dropout, Logits, Packed, Precision};
 use crate::error::EngineError;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
 use crate::kernel::parallel::in_pool;
-use crate::kernel::product::{Into, Threads, matmul};
+use crate::kernel::product::{How, Into, Threads, matmul};
 use crate::lora::{LoraGrads, LoraWeights};
 
 impl Decoder {
@@ -36,12 +36,17 @@ impl Decoder {
         adapter: Option<&LoraWeights>,
         ws: &mut Workspace,
     ) -> Result<Vec<f32>, EngineError> {
-        let pass = self.pass(packed, adapter, None)?;
+        let pass = self.pass(packed, adapter, None, ws.precision)?;
         in_pool(|| {
             self.blocks_forward(&pass, packed, ws, false)?;
             self.gather(packed, ws);
             let normed = &ws.scratch.predicting_normed[..packed.rows.len() * self.config.hidden_size];
-            Ok(self.output().log_probabilities(normed, packed.targets(), &mut ws.scratch.logits, None))
+            Ok(self.output(ws.precision).log_probabilities(
+                normed,
+                packed.targets(),
+                &mut ws.scratch.logits,
+                None,
+            ))
         })
     }
 
@@ -66,15 +71,15 @@ impl Decoder {
         if dropout.is_some_and(|d| !(0.0..1.0).contains(&d.p)) {
             return Err(EngineError::Input("dropout must be in [0, 1)".into()));
         }
-        let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0))?;
+        let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0), ws.precision)?;
         let (targets, hidden) = (packed.targets(), self.config.hidden_size);
         let log_probabilities = in_pool(|| {
             self.blocks_forward(&pass, packed, ws, true)?;
             self.gather(packed, ws);
-            let scratch = &mut ws.scratch;
+            let (scratch, precision) = (&mut ws.scratch, ws.precision);
             let normed = &scratch.predicting_normed[..targets.len() * hidden];
             let slopes = sized(&mut scratch.slopes, targets.len() * hidden);
-            Ok(self.output().log_probabilities(normed, targets, &mut scratch.logits, Some(slopes)))
+            Ok(self.output(precision).log_probabilities(normed, targets, &mut scratch.logits, Some(slopes)))
         })?;
         // Outside the pool: the caller's closure need not be Send.
         let derivatives = loss(&log_probabilities);
@@ -101,7 +106,7 @@ impl Decoder {
     pub fn logits(&self, ids: &[u32], adapter: Option<&LoraWeights>) -> Result<Logits, EngineError> {
         let mut packed = Packed::new();
         packed.push_prompt(ids);
-        let pass = self.pass(&packed, adapter, None)?;
+        let pass = self.pass(&packed, adapter, None, Precision::F32)?;
         let (n, hidden, vocab) = (ids.len(), self.config.hidden_size, self.config.vocab_size);
         in_pool(|| {
             let mut ws = Workspace::default();
@@ -116,8 +121,13 @@ impl Decoder {
         })
     }
 
-    fn output(&self) -> Head<'_> {
-        Head { weight: self.head(), vocab: self.config.vocab_size, hidden: self.config.hidden_size }
+    fn output(&self, precision: Precision) -> Head<'_> {
+        Head {
+            weight: self.head(),
+            packs: self.head_packs(precision),
+            vocab: self.config.vocab_size,
+            hidden: self.config.hidden_size,
+        }
     }
 
     fn pass<'a>(
@@ -125,6 +135,7 @@ impl Decoder {
         packed: &'a Packed,
         adapter: Option<&'a LoraWeights>,
         dropout: Option<Dropout>,
+        precision: Precision,
     ) -> Result<Pass<'a>, EngineError> {
         packed.check(&self.config)?;
         self.check_ids(&packed.ids)?;
@@ -138,6 +149,7 @@ impl Decoder {
             n: packed.tokens(),
             adapter,
             dropout,
+            how: How { precision, ..How::FAST },
         })
     }
 

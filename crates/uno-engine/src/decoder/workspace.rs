@@ -1,11 +1,26 @@
 //! Buffers of a pass, kept between passes: fresh pages cost as much as a layer's arithmetic.
 
+use super::Precision;
+
 /// Scratch memory of training and scoring passes. Grows to the largest pass and stays; use one per thread that trains.
 #[derive(Debug, Default)]
 pub struct Workspace {
     /// What the backward needs of each block (one entry, reused, in a pass without backward).
     pub(crate) saved: Vec<Saved>,
     pub(crate) scratch: Scratch,
+    pub(crate) precision: Precision,
+}
+
+impl Workspace {
+    /// Buffers of passes that multiply in `precision`, as far as this machine can.
+    pub fn new(precision: Precision) -> Self {
+        Workspace { precision: precision.effective(), ..Workspace::default() }
+    }
+
+    /// In what its passes multiply.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
 }
 
 /// Activations of one block. Norm outputs and the gated activation are computed again in the backward: they are a third

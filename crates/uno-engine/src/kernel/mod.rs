@@ -4,6 +4,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod attend;
+pub(crate) mod bf16;
 pub(crate) mod compact;
 pub(crate) mod dropout;
 pub(crate) mod exp;

@@ -3,6 +3,7 @@
 use super::compact::Compact;
 use super::matrix::{Mat, MatMut};
 use super::skinny;
+use crate::decoder::Precision;
 
 /// Whether a product may use all threads of the pool or runs inside a task that is already one of many.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,15 +38,19 @@ pub(crate) enum Order {
 pub(crate) struct How {
     pub(crate) order: Order,
     pub(crate) threads: Threads,
+    /// Of products with frozen weights; adapters are always f32.
+    pub(crate) precision: Precision,
 }
 
 impl How {
     /// Training and scoring.
-    pub(crate) const FAST: How = How { order: Order::Any, threads: Threads::All };
+    pub(crate) const FAST: How = How { order: Order::Any, threads: Threads::All, precision: Precision::F32 };
     /// Generation.
-    pub(crate) const FIXED: How = How { order: Order::Fixed, threads: Threads::All };
+    pub(crate) const FIXED: How =
+        How { order: Order::Fixed, threads: Threads::All, precision: Precision::F32 };
     /// Generation, within a task that is one of many.
-    pub(crate) const FIXED_ALONE: How = How { order: Order::Fixed, threads: Threads::One };
+    pub(crate) const FIXED_ALONE: How =
+        How { order: Order::Fixed, threads: Threads::One, precision: Precision::F32 };
 }
 
 /// Up to this many rows the weights are streamed once by the skinny kernel; above it `gemm`'s packing pays.

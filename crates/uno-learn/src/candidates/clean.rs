@@ -19,6 +19,14 @@ pub enum Defect {
     OffTopic,
     /// It repeats itself.
     Repetitive,
+    /// So much shorter than the first answer that verification would turn such an answer down.
+    TooShort,
+}
+
+impl Defect {
+    /// Every defect.
+    pub const ALL: [Self; 6] =
+        [Self::Empty, Self::Unchanged, Self::Copied, Self::OffTopic, Self::Repetitive, Self::TooShort];
 }
 
 /// Least share of a candidate's content words (code aside) that question and first answer hold. A small model that is
@@ -77,7 +85,10 @@ pub fn defect(record: &Record, answer: &str) -> Option<Defect> {
     if guards::is_repetitive(answer) {
         return Some(Defect::Repetitive);
     }
-    off_topic(record, answer).then_some(Defect::OffTopic)
+    if off_topic(record, answer) {
+        return Some(Defect::OffTopic);
+    }
+    guards::is_too_short(record.first_answer(), answer).then_some(Defect::TooShort)
 }
 
 fn off_topic(record: &Record, answer: &str) -> bool {

@@ -99,7 +99,7 @@ impl<'a> Shape<'a> {
             Some(list) => itemised(&sentences, list, self.items, room)?,
             None => {
                 let most = match self.sentences {
-                    usize::MAX if self.closing.is_some() => 2,
+                    usize::MAX if self.closing.is_some() => 4,
                     usize::MAX if self.code_first => 1,
                     usize::MAX => usize::MAX,
                     n => n.checked_sub(closing_sentences)?,
@@ -125,14 +125,12 @@ fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }
 
-/// As many sentences from the beginning as fit; one that is too long by itself is passed over while nothing is taken.
+/// As many sentences from the beginning as fit. One that does not fit is passed over: an adapter that is shown answers
+/// of one short sentence where two would fit learns to say next to nothing.
 fn prose(sentences: &[String], most: usize, room: usize) -> String {
     let (mut out, mut used): (Vec<&str>, usize) = (Vec::new(), 0);
     for sentence in sentences {
-        if out.len() >= most || (used > 0 && used + words(sentence) > room) {
-            break;
-        }
-        if used + words(sentence) <= room {
+        if out.len() < most && used + words(sentence) <= room {
             used += words(sentence);
             out.push(sentence);
         }

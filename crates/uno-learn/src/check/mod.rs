@@ -10,11 +10,13 @@ mod clause;
 mod english;
 mod language;
 mod leftover;
+mod limit;
 mod number;
 mod patterns;
 mod run;
 mod text;
 
+pub use limit::longest;
 pub use run::holds;
 use uno_types::Check;
 

@@ -140,7 +140,7 @@ pub fn pairs(
             Err(why) => *out.dropped.entry(why).or_default() += 1,
         }
     }
-    for kind in [Defect::Empty, Defect::Unchanged, Defect::Copied, Defect::OffTopic, Defect::Repetitive] {
+    for kind in Defect::ALL {
         let n = defects.iter().filter(|d| **d == Some(kind)).count();
         if n > 0 {
             out.defects.push((kind, n));
@@ -150,9 +150,10 @@ pub fn pairs(
     Ok(out)
 }
 
-/// What is wrong with a candidate. An answer that the user let stand is on topic, whatever words it uses.
+/// What is wrong with a candidate. An answer that the user let stand is on topic, whatever words it uses, and long enough.
 fn unsound(record: &Record, candidate: &Candidate) -> Option<Defect> {
-    defect(record, &candidate.text).filter(|d| *d != Defect::OffTopic || candidate.style != Style::InLog)
+    let forgiven = |d| candidate.style == Style::InLog && matches!(d, Defect::OffTopic | Defect::TooShort);
+    defect(record, &candidate.text).filter(|d| !forgiven(*d))
 }
 
 fn choose(

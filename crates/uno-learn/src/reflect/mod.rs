@@ -55,6 +55,15 @@ pub struct Reflected {
     pub suggestions: String,
     /// The refined answer; the base answer when a step failed.
     pub answer: String,
+    /// Why a step failed, if one did.
+    pub failed: Option<String>,
+}
+
+impl Reflected {
+    /// A base answer that nothing was done to yet.
+    fn of(base: String) -> Self {
+        Self { answer: base.clone(), suggestions: String::new(), base, failed: None }
+    }
 }
 
 /// A query of the reflective path.
@@ -94,10 +103,8 @@ pub fn improve(
     options: &AnswerOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Vec<Result<Reflected, ModelError>>, LearnError> {
-    let mut out: Vec<Result<Reflected, ModelError>> = base
-        .into_iter()
-        .map(|r| r.map(|base| Reflected { answer: base.clone(), suggestions: String::new(), base }))
-        .collect();
+    let mut out: Vec<Result<Reflected, ModelError>> =
+        base.into_iter().map(|r| r.map(|base| Reflected::of(base))).collect();
     // Suggestions, for every query that has an answer to improve.
     let (mut requests, mut targets) = (Vec::new(), Vec::new());
     for (i, (query, reflected)) in queries.iter().zip(&out).enumerate() {
@@ -114,8 +121,10 @@ pub fn improve(
         targets.push(i);
     }
     for (i, result) in targets.drain(..).zip(run("reflect", model, &requests, on_progress)?) {
-        if let (Ok(r), Ok(g)) = (&mut out[i], result) {
-            r.suggestions = g.text.trim().to_owned();
+        let Ok(r) = &mut out[i] else { continue };
+        match result {
+            Ok(g) => r.suggestions = g.text.trim().to_owned(),
+            Err(error) => r.failed = Some(error.to_string()),
         }
     }
     // Refined answers, for every query that has suggestions.
@@ -128,9 +137,11 @@ pub fn improve(
         targets.push(i);
     }
     for (i, result) in targets.into_iter().zip(run("reflect", model, &requests, on_progress)?) {
-        let refined = result.map(|g| candidates::clean(&g.text)).unwrap_or_default();
-        if let (Ok(r), false) = (&mut out[i], refined.is_empty()) {
-            r.answer = refined;
+        let Ok(r) = &mut out[i] else { continue };
+        match result.map(|g| candidates::clean(&g.text)) {
+            Ok(refined) if refined.is_empty() => {}
+            Ok(refined) => r.answer = refined,
+            Err(error) => r.failed = Some(error.to_string()),
         }
     }
     Ok(out)

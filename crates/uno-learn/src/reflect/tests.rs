@@ -32,6 +32,7 @@ fn three_steps_and_only_the_critic_has_the_adapter() {
         base: "base answer".into(),
         suggestions: "1. Use a list.".into(),
         answer: "- refined".into(),
+        failed: None,
     };
     assert_eq!(out, [Ok(want)]);
 }

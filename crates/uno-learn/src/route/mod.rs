@@ -42,6 +42,20 @@ pub struct Answer {
     pub route: Route,
     /// The steps of the reflective path, when it answered.
     pub reflected: Option<Reflected>,
+    /// Why the adapter's path failed, when the base model answered in its place.
+    pub failed: Option<String>,
+}
+
+impl Answer {
+    fn of(text: String, route: Route) -> Self {
+        Self { text, route, reflected: None, failed: None }
+    }
+
+    /// What the base model answered for an adapter's path.
+    fn instead(text: String, route: &Route, failed: String) -> Self {
+        let route = Route { path: Path::Base, adapter: None, ..route.clone() };
+        Self { failed: Some(failed), ..Self::of(text, route) }
+    }
 }
 
 /// Routes of `questions` (the user's words, without system turn).
@@ -101,7 +115,10 @@ pub fn answer(
     let mut out: Vec<Option<Result<Answer, uno_types::ModelError>>> = vec![None; routes.len()];
     for &i in &reflective {
         out[i] = reflected.next().map(|r| {
-            r.map(|r| Answer { text: r.answer.clone(), route: routes[i].clone(), reflected: Some(r) })
+            r.map(|r| match &r.failed {
+                Some(failed) => Answer::instead(r.base.clone(), &routes[i], failed.clone()),
+                None => Answer { reflected: Some(r.clone()), ..Answer::of(r.answer, routes[i].clone()) },
+            })
         });
     }
     let single: Vec<usize> = (0..routes.len()).filter(|&i| out[i].is_none()).collect();
@@ -111,17 +128,13 @@ pub fn answer(
     let mut failed = Vec::new();
     for (&i, result) in single.iter().zip(results) {
         match result {
-            Err(_) if routes[i].adapter.is_some() => failed.push(i),
-            result => {
-                out[i] =
-                    Some(result.map(|g| Answer { text: g.text, route: routes[i].clone(), reflected: None }));
-            }
+            Err(error) if routes[i].adapter.is_some() => failed.push((i, error.to_string())),
+            result => out[i] = Some(result.map(|g| Answer::of(g.text, routes[i].clone()))),
         }
     }
-    let requests: Vec<_> = failed.iter().map(|&i| options.answer_request(prompts[i], None)).collect();
-    for (&i, result) in failed.iter().zip(run("answer", model, &requests, &mut |_, _| {})?) {
-        let route = Route { path: Path::Base, adapter: None, ..routes[i].clone() };
-        out[i] = Some(result.map(|g| Answer { text: g.text, route, reflected: None }));
+    let requests: Vec<_> = failed.iter().map(|(i, _)| options.answer_request(prompts[*i], None)).collect();
+    for ((i, error), result) in failed.into_iter().zip(run("answer", model, &requests, &mut |_, _| {})?) {
+        out[i] = Some(result.map(|g| Answer::instead(g.text, &routes[i], error)));
     }
     let missing = || Err(uno_types::ModelError::Engine("no answer was generated".into()));
     Ok(out.into_iter().map(|a| a.unwrap_or_else(missing)).collect())

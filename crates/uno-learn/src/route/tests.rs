@@ -66,6 +66,7 @@ fn a_path_that_fails_falls_back_to_the_base() {
     let answers: Vec<Answer> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!((answers[0].text.as_str(), answers[0].route.path), ("base 1", Path::Base));
     assert_eq!(answers[0].route.cluster, Some(0));
+    assert!(answers[0].failed.as_ref().unwrap().contains("cannot load"));
     assert_eq!((answers[1].route.path, answers[1].reflected.is_some()), (Path::Critic, true));
     assert_eq!(answers[2].text, "base 1");
     let one = ask(

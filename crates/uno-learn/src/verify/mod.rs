@@ -6,18 +6,20 @@
 
 mod outcome;
 
-pub use outcome::outcome;
+pub use outcome::{by_score, outcome};
 
 use std::collections::BTreeMap;
 
-use uno_types::{AdapterRef, ChatModel, GenerationRequest, Message, ModelError, Rule, Verdict, WinRate};
+use uno_types::{
+    AdapterRef, ChatModel, Embedder, GenerationRequest, Message, ModelError, Outcome, Rule, Verdict, WinRate,
+};
 
-use crate::LearnError;
 use crate::generate::{OnProgress, run};
 use crate::guards::GuardOptions;
 use crate::judge::{Item, JudgeOptions, judge};
 use crate::reflect::{AnswerOptions, Query, improve, parts};
 use crate::stats::win_rate;
+use crate::{LearnError, features};
 
 /// How to verify.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -29,12 +31,14 @@ pub struct VerifyOptions {
     pub judge: JudgeOptions,
     /// Which answers never win.
     pub guards: GuardOptions,
-    /// Least share of an answer's content words that occur in the question or the base answer, for an answer that the
-    /// BLEU guard calls collapsed to count all the same; absent: BLEU alone decides (the method).
+    /// Least cosine between the embeddings of answer and question for the answer to win; it then decides in place of
+    /// BLEU. Absent: BLEU alone decides (the method).
     ///
     /// BLEU against a long base answer is near zero for *every* short answer (its brevity penalty alone is e⁻³ at a
-    /// quarter of the length), so under a rule like "at most 40 words" it would turn down exactly the answers that obey.
-    pub min_relevance: Option<f32>,
+    /// quarter of the length), so under a rule like "at most 40 words" it would turn down exactly the answers that obey;
+    /// and an answer about something else in the base answer's wording passes it. With MiniLM, answers to their own
+    /// question lie at 0.5 to 0.8, to other questions at 0.1, refusals and copied examples below 0.2.
+    pub min_relevance: Option<f64>,
 }
 
 impl Default for VerifyOptions {
@@ -43,7 +47,7 @@ impl Default for VerifyOptions {
             answer: AnswerOptions::default(),
             judge: JudgeOptions::default(),
             guards: GuardOptions::default(),
-            min_relevance: Some(0.2),
+            min_relevance: Some(0.3),
         }
     }
 }
@@ -94,18 +98,15 @@ pub struct Verification {
     pub rates: Vec<CheckpointRate>,
 }
 
-/// Base answers of all held-out records: verified once, shared by all paths.
-///
-/// # Errors
-/// [`LearnError::Model`] when the model is lost altogether.
-pub fn base_answers(
-    held_out: &[HeldOut],
-    model: &dyn ChatModel,
-    options: &VerifyOptions,
-    on_progress: &mut OnProgress<'_>,
-) -> Result<Vec<Result<String, ModelError>>, LearnError> {
-    let requests: Vec<_> = held_out.iter().map(|h| options.answer.answer_request(&h.prompt, None)).collect();
-    Ok(run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text)).collect())
+/// Who answers, who judges, who measures relevance.
+#[derive(Clone, Copy)]
+pub struct Models<'a> {
+    /// The model being improved, with and without adapters.
+    pub target: &'a dyn ChatModel,
+    /// Scores what no program can check.
+    pub judge: &'a dyn ChatModel,
+    /// Embeds questions and answers.
+    pub embedder: &'a dyn Embedder,
 }
 
 /// The held-out records that some checkpoint is compared on, and the requests for their base answers.
@@ -128,8 +129,7 @@ fn base_requests(
 pub fn experts(
     held_out: &[HeldOut],
     checkpoints: &[Checkpoint],
-    model: &dyn ChatModel,
-    judge_model: &dyn ChatModel,
+    models: Models<'_>,
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Verification, LearnError> {
@@ -139,10 +139,11 @@ pub fn experts(
         .extend(jobs.iter().map(|&(c, h)| {
             options.answer.answer_request(&held_out[h].prompt, Some(&checkpoints[c].adapter))
         }));
-    let mut answers = run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
+    let mut answers =
+        run("verify", models.target, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
     let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(answers.by_ref()).collect();
     let answers: Vec<Result<String, ModelError>> = answers.collect();
-    compare(held_out, checkpoints, &jobs, &base, answers, judge_model, options, on_progress)
+    compare(held_out, checkpoints, &jobs, &base, answers, models, options, on_progress)
 }
 
 /// The reflective path (base answer → Critic's suggestions → refined answer) against the base answer.
@@ -152,13 +153,12 @@ pub fn experts(
 pub fn critics(
     held_out: &[HeldOut],
     checkpoints: &[Checkpoint],
-    model: &dyn ChatModel,
-    judge_model: &dyn ChatModel,
+    models: Models<'_>,
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Verification, LearnError> {
     let (used, requests) = base_requests(held_out, checkpoints, options);
-    let base = run("verify", model, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
+    let base = run("verify", models.target, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
     let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(base).collect();
     let jobs = jobs(held_out, checkpoints);
     let queries: Vec<Query<'_>> = jobs
@@ -167,9 +167,9 @@ pub fn critics(
         .collect();
     let missing = || Err(ModelError::Engine("no base answer".into()));
     let own_base = jobs.iter().map(|(_, h)| base.get(h).cloned().unwrap_or_else(missing)).collect();
-    let reflected = improve(&queries, own_base, model, &options.answer, on_progress)?;
+    let reflected = improve(&queries, own_base, models.target, &options.answer, on_progress)?;
     let answers = reflected.into_iter().map(|r| r.map(|r| r.answer)).collect();
-    compare(held_out, checkpoints, &jobs, &base, answers, judge_model, options, on_progress)
+    compare(held_out, checkpoints, &jobs, &base, answers, models, options, on_progress)
 }
 
 /// (checkpoint, held-out record) for every record of every checkpoint's cluster.
@@ -193,7 +193,7 @@ fn compare(
     jobs: &[(usize, usize)],
     base: &BTreeMap<usize, Result<String, ModelError>>,
     answers: Vec<Result<String, ModelError>>,
-    judge_model: &dyn ChatModel,
+    models: Models<'_>,
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Verification, LearnError> {
@@ -212,18 +212,26 @@ fn compare(
         .collect();
     let mut items: Vec<Item<'_>> = base_texts.iter().map(|(h, t)| item(&held_out[*h], t)).collect();
     items.extend(answer_texts.iter().map(|(_, h, t)| item(&held_out[*h], t)));
-    let mut scores = judge(&items, judge_model, &options.judge, on_progress)?.into_iter();
+    let mut scores = judge(&items, models.judge, &options.judge, on_progress)?.into_iter();
     let base_scores: BTreeMap<usize, _> =
         base_texts.iter().map(|(h, _)| *h).zip(scores.by_ref()).filter_map(|(h, s)| Some((h, s?))).collect();
     let answer_scores: BTreeMap<usize, _> =
         answer_texts.iter().map(|(j, ..)| *j).zip(scores).filter_map(|(j, s)| Some((j, s?))).collect();
 
+    let scores = |j: usize, h: usize| (base_scores.get(&h).copied(), answer_scores.get(&j).copied());
+    let winners = answer_texts.iter().filter(|(j, h, _)| {
+        let (base, answer) = scores(*j, *h);
+        by_score(base, answer) == Outcome::Win
+    });
+    let relevance = match options.min_relevance {
+        None => BTreeMap::new(),
+        Some(_) => relevance(held_out, &winners.collect::<Vec<_>>(), models.embedder)?,
+    };
     let mut out = Verification::default();
     for (j, (&(c, h), answer)) in jobs.iter().zip(answers).enumerate() {
-        let base_answer = base.get(&h).and_then(texts);
-        let scored = (base_scores.get(&h).copied(), answer_scores.get(&j).copied());
+        let (base, scored, near) = (base.get(&h).and_then(texts), scores(j, h), relevance.get(&j).copied());
         let (checkpoint, held) = (&checkpoints[c], &held_out[h]);
-        out.verdicts.push(outcome(checkpoint, held, base_answer, answer.ok(), scored, options));
+        out.verdicts.push(outcome(checkpoint, held, base, answer.ok(), scored, near, options));
     }
     for (c, checkpoint) in checkpoints.iter().enumerate() {
         let own: Vec<_> =
@@ -236,6 +244,23 @@ fn compare(
         });
     }
     Ok(out)
+}
+
+/// Cosine between answer and question, by job.
+fn relevance(
+    held_out: &[HeldOut],
+    winners: &[&(usize, usize, String)],
+    embedder: &dyn Embedder,
+) -> Result<BTreeMap<usize, f64>, LearnError> {
+    let mut texts: Vec<&str> = winners.iter().map(|(_, h, _)| parts(&held_out[*h].prompt).2).collect();
+    texts.extend(winners.iter().map(|(.., answer)| answer.as_str()));
+    if texts.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let embedded = embedder.embed(&texts).map_err(|source| LearnError::Model { stage: "verify", source })?;
+    let (questions, answers) = embedded.split_at(winners.len().min(embedded.len()));
+    let cosines = questions.iter().zip(answers).map(|(q, a)| features::cosine(q, a));
+    Ok(winners.iter().map(|(j, ..)| *j).zip(cosines).collect())
 }
 
 #[cfg(test)]

@@ -4,45 +4,45 @@ use uno_types::{Guard, Outcome, ScoredBy, Verdict};
 
 use super::{Checkpoint, HeldOut, VerifyOptions};
 use crate::bleu::sentence_bleu;
-use crate::distil::facts;
+use crate::check::longest;
 use crate::guards::{guard, is_repetitive};
 use crate::judge::Score;
-use crate::reflect::parts;
 
 /// Scores nearer than this are level: means of a few integers differ by rounding only.
 const LEVEL: f64 = 1e-9;
 
+/// Who wins by score alone.
+pub fn by_score(base: Option<Score>, score: Option<Score>) -> Outcome {
+    match (base, score) {
+        (Some(b), Some(s)) if s.value > b.value + LEVEL => Outcome::Win,
+        (Some(b), Some(s)) if s.value < b.value - LEVEL => Outcome::Loss,
+        (Some(_), Some(_)) => Outcome::Tie,
+        _ => Outcome::Unknown,
+    }
+}
+
 /// The verdict on a checkpoint's answer. An answer or score that could not be had makes the outcome unknown; a guard
-/// turns a win into a loss (METHOD: such an answer never wins) and is noted only then.
+/// turns a win into a loss (METHOD: such an answer never wins) and is noted only then. `relevance` is the cosine between
+/// answer and question, where it was measured.
 pub fn outcome(
     checkpoint: &Checkpoint,
     held: &HeldOut,
     base: Option<String>,
     answer: Option<String>,
     (base_score, score): (Option<Score>, Option<Score>),
+    relevance: Option<f64>,
     options: &VerifyOptions,
 ) -> Verdict {
     let known = base.is_some() && answer.is_some();
     let (base, answer) = (base.unwrap_or_default(), answer.unwrap_or_default());
     let bleu = if known { sentence_bleu(&base, &answer) } else { 0.0 };
-    let by_score = match (base_score, score) {
-        (Some(b), Some(s)) if known => {
-            if s.value > b.value + LEVEL {
-                Outcome::Win
-            } else if s.value < b.value - LEVEL {
-                Outcome::Loss
-            } else {
-                Outcome::Tie
-            }
+    let by_score = if known { by_score(base_score, score) } else { Outcome::Unknown };
+    let turned_down = match by_score {
+        Outcome::Win => {
+            let fired = guard(&base, &answer, bleu, longest(&held.rules), &options.guards);
+            on_topic(fired, &answer, relevance.zip(options.min_relevance))
         }
-        _ => Outcome::Unknown,
-    };
-    let fired = if by_score == Outcome::Win { guard(&base, &answer, bleu, &options.guards) } else { None };
-    let turned_down = match (fired, options.min_relevance) {
-        (Some(Guard::Collapsed), Some(least)) if relevance(held, &base, &answer) >= least => {
-            is_repetitive(&answer).then_some(Guard::Repetitive)
-        }
-        (fired, _) => fired,
+        _ => None,
     };
     Verdict {
         cluster: checkpoint.cluster,
@@ -60,7 +60,11 @@ pub fn outcome(
     }
 }
 
-/// Share of the answer's content words that occur in the question or the base answer: what a collapsed answer lacks.
-fn relevance(held: &HeldOut, base: &str, answer: &str) -> f32 {
-    facts::overlap(answer, &format!("{} {base}", parts(&held.prompt).2))
+/// Where relevance was measured it decides instead of BLEU, which calls every short answer collapsed.
+fn on_topic(fired: Option<Guard>, answer: &str, relevance: Option<(f64, f64)>) -> Option<Guard> {
+    match (fired, relevance) {
+        (None | Some(Guard::Collapsed), Some((cosine, least))) if cosine < least => Some(Guard::OffTopic),
+        (Some(Guard::Collapsed), Some(_)) => is_repetitive(answer).then_some(Guard::Repetitive),
+        (fired, _) => fired,
+    }
 }

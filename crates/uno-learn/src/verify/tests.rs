@@ -1,7 +1,7 @@
 use uno_types::{Check, Guard, Outcome, ScoredBy};
 
 use super::*;
-use crate::testing::{Scripted, rule};
+use crate::testing::{Letters, Scripted, rule};
 
 const BASE: &str = "Comets are lumps of ice and dust that circle the sun on long paths and grow a tail when they come near it";
 
@@ -19,6 +19,10 @@ fn held_out() -> Vec<HeldOut> {
 
 fn checkpoint(cluster: usize, epoch: usize, name: &str) -> Checkpoint {
     Checkpoint { cluster, epoch, adapter: AdapterRef { name: name.into(), dir: "d".into() } }
+}
+
+fn models<'a>(target: &'a dyn ChatModel, judge: &'a dyn ChatModel) -> Models<'a> {
+    Models { target, judge, embedder: &Letters }
 }
 
 #[test]
@@ -42,7 +46,8 @@ fn all_checkpoints_answer_in_one_batch_and_programs_judge() {
         checkpoint(0, 5, "broken"),
     ];
     let options = VerifyOptions::default();
-    let out = experts(&held_out(), &checkpoints, &model, &judge_model, &options, &mut |_, _| {}).unwrap();
+    let out =
+        experts(&held_out(), &checkpoints, models(&model, &judge_model), &options, &mut |_, _| {}).unwrap();
     // Two held-out records of cluster 0: two base answers, two per checkpoint; nothing for cluster 1.
     assert_eq!((model.calls(), judge_model.calls()), (2 + 2 * 5, 0));
     let rates: Vec<f64> = out.rates.iter().map(|r| r.win_rate.rate).collect();
@@ -59,10 +64,11 @@ fn all_checkpoints_answer_in_one_batch_and_programs_judge() {
         first("good").bleu
     );
     assert_eq!(first("mute").guard, Some(Guard::TooShort));
-    assert_eq!((first("off").outcome, first("off").guard), (Outcome::Loss, Some(Guard::Collapsed)));
+    assert_eq!((first("off").outcome, first("off").guard), (Outcome::Loss, Some(Guard::OffTopic)));
     assert_eq!(first("broken").outcome, Outcome::Unknown);
     let paper = VerifyOptions { min_relevance: None, ..options };
-    let out = experts(&held_out(), &checkpoints[..1], &model, &judge_model, &paper, &mut |_, _| {}).unwrap();
+    let out = experts(&held_out(), &checkpoints[..1], models(&model, &judge_model), &paper, &mut |_, _| {})
+        .unwrap();
     assert_eq!(out.verdicts[0].guard, Some(Guard::Collapsed));
 }
 
@@ -76,8 +82,9 @@ fn the_reflective_path_is_compared_with_its_own_base_answer() {
         })
     });
     let checkpoints = [checkpoint(1, 3, "critic")];
-    let out = critics(&held_out(), &checkpoints, &model, &model, &VerifyOptions::default(), &mut |_, _| {})
-        .unwrap();
+    let out =
+        critics(&held_out(), &checkpoints, models(&model, &model), &VerifyOptions::default(), &mut |_, _| {})
+            .unwrap();
     assert_eq!(out.verdicts.len(), 2);
     assert_eq!((out.rates[0].win_rate.wins, out.rates[0].epoch), (2, 3));
     assert_eq!(out.verdicts[0].base_answer, BASE);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use uno_engine::{Decoder, LoraWeights, Workspace};
+use uno_engine::{Decoder, LoraWeights, Precision, Workspace};
 
 use super::output::Output;
 use super::stepper::Item;
@@ -71,7 +71,7 @@ impl<'a> Prepared<'a> {
                 Example::Preference(pair) => {
                     let references = match &mut references {
                         Some(references) => references,
-                        none => none.insert(References::open(dir, decoder.hash())?),
+                        none => none.insert(References::open(dir, &base_id(decoder, workspace.precision()))?),
                     };
                     let reference = references.of(decoder, pair, example.hash(), workspace)?;
                     output.tell(TrainEvent::Reference { done: items.len() + 1, total })?;
@@ -81,6 +81,14 @@ impl<'a> Prepared<'a> {
         }
         let held_out = items.split_off(self.examples.len());
         Ok((items, held_out))
+    }
+}
+
+/// Log-probabilities of another precision are those of another base.
+fn base_id(decoder: &Decoder, precision: Precision) -> String {
+    match precision {
+        Precision::F32 => decoder.hash().to_owned(),
+        Precision::Bf16 => format!("{}+bf16", decoder.hash()),
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Stepper<'a> {
     config: &'a TrainConfig,
     pub(crate) weights: LoraWeights,
     pub(crate) optimizer: AdamW,
-    gradients: LoraGrads,
+    pub(crate) gradients: LoraGrads,
     pub(crate) workspace: Workspace,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Stepper<'a> {
     pub(crate) fn new(decoder: &'a Decoder, config: &'a TrainConfig, weights: LoraWeights) -> Self {
         let optimizer = AdamW::new(config.adamw(), weights.as_slice().len());
         let gradients = LoraGrads::zeros_like(&weights);
-        Self { decoder, config, weights, optimizer, gradients, workspace: Workspace::default() }
+        Self { decoder, config, weights, optimizer, gradients, workspace: Workspace::new(config.precision) }
     }
 
     /// Gradient of the batch at the current weights. DPO+SFT takes the mean over micro-batches, SFT the mean over all

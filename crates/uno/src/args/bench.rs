@@ -41,6 +41,12 @@ pub struct TrainArgs {
     /// LoRA rank
     #[arg(long, default_value_t = 64)]
     pub rank: usize,
+    /// Numbers in which frozen weights are multiplied
+    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
+    pub precision: String,
+    /// Also compares this precision's gradients with f32, pair by pair
+    #[arg(long)]
+    pub compare: bool,
     /// Model: a name or a path
     #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]
     pub model: String,

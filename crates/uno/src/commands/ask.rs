@@ -24,6 +24,8 @@ struct Asked {
     path: &'static str,
     adapter: Option<String>,
     milliseconds: f64,
+    /// Why the base model answered in place of an adapter, if it did.
+    failed: Option<String>,
 }
 
 /// Answers a question as the plan of a run says.
@@ -69,8 +71,12 @@ pub fn run(args: &AskArgs, console: &Console) -> anyhow::Result<()> {
         path: answer.route.path.as_str(),
         adapter: answer.route.adapter.map(|a| a.name),
         milliseconds,
+        failed: answer.failed,
     };
-    if let Some(wanted) = forced(args.path).filter(|w| w.as_str() != asked.path) {
+    if let Some(why) = &asked.failed {
+        console.warn(format_args!("the base model answered, because the adapter could not be used: {why}"));
+    }
+    if let Some(wanted) = forced(args.path).filter(|w| asked.failed.is_none() && w.as_str() != asked.path) {
         console.warn(format_args!(
             "the nearest cluster has no {}; the {} path answered",
             wanted.as_str(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uno_bench::simulate::{SimulateOptions, conversation_line, held_out_line, simulate};
 use uno_models::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions, encode_example};
-use uno_train::{PreferenceExample, TrainConfig, TrainData};
+use uno_train::{Precision, PreferenceExample, TrainConfig, TrainData};
 use uno_types::{ChatModel, Embedder, GenerationRequest, Message, Sampling};
 
 use super::models::resolve_or_pull;
@@ -89,8 +89,24 @@ fn pairs(path: &Path, limit: usize, chat: &EmbeddedChat) -> anyhow::Result<Train
 fn train(args: &TrainArgs, console: &Console) -> anyhow::Result<()> {
     let chat = open(&args.model)?;
     let data = pairs(&args.pairs, args.limit, &chat)?;
-    let config =
-        TrainConfig { rank: args.rank, alpha: 2.0 * args.rank as f32, epochs: 1, ..TrainConfig::expert() };
+    let precision: Precision = serde_json::from_value(json!(args.precision))?;
+    let alpha = 2.0 * args.rank as f32;
+    let config = TrainConfig { rank: args.rank, alpha, epochs: 1, precision, ..TrainConfig::expert() };
+    if args.compare {
+        let report = uno_train::compare_precision(chat.decoder(), &data, &config, precision)?;
+        return console.result(&report, |r| {
+            format!(
+                "{} pairs; gradient cosine per tensor: least {:.5}, mean {:.6}, below 0.999 {:.2} %; of summed gradients: least \
+                 {:.5}; margins differ by {:.2} %",
+                r.pairs,
+                r.cosine_min,
+                r.cosine_mean,
+                r.share_below_0_999 * 100.0,
+                r.summed_cosine_min,
+                r.margin_error * 100.0
+            )
+        });
+    }
     let steps = config.steps_per_epoch(data.len());
     let report = uno_train::bench_training(chat.decoder(), &data, &config, steps)?;
     console.result(&report, |r| {

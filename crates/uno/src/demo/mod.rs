@@ -13,19 +13,17 @@ pub fn settings(quick: bool) -> Settings {
     let mut settings = Settings::default();
     for config in [&mut settings.train, &mut settings.critic] {
         config.rank = 16;
-        config.alpha = 32.0;
-        config.epochs = 4;
-        config.batch = 4;
+        config.alpha = 64.0;
+        config.epochs = 2;
+        config.batch = 1;
         config.max_length = 1024;
     }
     settings.candidates.from_feedback = 1;
     settings.candidates.from_rules = 1;
     settings.verify.judge.samples = 0;
     if quick {
-        settings.train.epochs = 2;
-        settings.critic.epochs = 2;
         // Ward's distance grows with the size of the clusters; the quick demo has fewer conversations in each.
-        settings.cluster.threshold = 2.4;
+        settings.cluster.threshold = 3.0;
         settings.cluster.min_pairs = 5;
     }
     settings

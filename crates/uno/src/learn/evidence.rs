@@ -1,6 +1,6 @@
 //! What a cluster can be trained on and verified with: its pairs, split once and for all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uno_learn::reflect::critic_example;
 use uno_learn::split::{TRAIN_SHARE, split};
@@ -127,18 +127,28 @@ impl Artefacts {
         positions.map(|&i| self.records[i].query().to_owned()).collect()
     }
 
-    /// The held-out records of the clusters that are `wanted`.
+    /// The held-out records of the clusters that are `wanted`: every record with rules that no training saw. Records
+    /// without a pair are among them. Often that is because the first answer was fine: they show what an adapter spoils.
     pub fn held_out(&self, wanted: impl Fn(usize) -> bool) -> Vec<HeldOut> {
         let clusters = self.clusters.iter().filter(|c| wanted(c.id));
-        clusters
-            .flat_map(|cluster| {
-                let ids = self.evidence(cluster).validation;
-                ids.into_iter().filter_map(|id| {
-                    let &i = self.index.get(&id)?;
-                    let (prompt, rules) = (self.records[i].prompt(), self.rules[i].with_feedback.clone());
-                    Some(HeldOut { record: id, cluster: cluster.id, prompt, rules })
-                })
-            })
-            .collect()
+        clusters.flat_map(|cluster| self.held_out_of(cluster)).collect()
+    }
+
+    fn held_out_of(&self, cluster: &Cluster) -> Vec<HeldOut> {
+        let trained: HashSet<String> = self.evidence(cluster).train.into_iter().collect();
+        let ids = cluster.members.iter().filter(|id| !trained.contains(*id));
+        ids.filter_map(|id| {
+            let &i = self.index.get(id)?;
+            let (prompt, rules) = (self.records[i].prompt(), self.rules[i].with_feedback.clone());
+            let held = HeldOut { record: id.clone(), cluster: cluster.id, prompt, rules };
+            (!held.rules.is_empty()).then_some(held)
+        })
+        .collect()
+    }
+
+    /// Held-out records of a cluster whose rules are all checked by programs.
+    pub fn checkable(&self, cluster: &Cluster) -> usize {
+        let by_program = |h: &HeldOut| h.rules.iter().all(|rule| rule.check.is_some());
+        self.held_out_of(cluster).iter().filter(|h| by_program(h)).count()
     }
 }

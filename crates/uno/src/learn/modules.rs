@@ -1,8 +1,8 @@
 //! Experts and Critics: trained where the plan could use them, verified on held-out records (METHOD §5 to §7).
 //!
-//! In two rounds, because some modules are wanted only if the other kind failed: nothing is trained that no plan uses.
+//! In two rounds, because most Critics are wanted only if the Expert failed: nothing is trained that no plan uses.
 
-use uno_learn::plan::{Train, needs, passes};
+use uno_learn::plan::{Train, expert_answers, needs};
 use uno_learn::verify;
 use uno_types::{AdapterKind, AdapterRef};
 
@@ -15,7 +15,7 @@ use super::trainer::{self, Job};
 /// Questions of a fingerprint.
 const PROBES: usize = 3;
 
-/// What is wanted at once, and what is wanted only if the other kind failed.
+/// What is wanted at once, and what is wanted only if the Expert failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
     First,
@@ -66,15 +66,14 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         let earlier = if round == Round::Second { Results::read(&p.run)? } else { Results::default() };
         let mut modules = Vec::new();
         for cluster in &artefacts.clusters {
-            let needs = needs(artefacts.gap(cluster.id), &settings.plan);
-            for (kind, other, need) in [
-                (AdapterKind::Expert, AdapterKind::Critic, needs.expert),
-                (AdapterKind::Critic, AdapterKind::Expert, needs.critic),
-            ] {
+            let gap = artefacts.gap(cluster.id);
+            let needs = needs(gap, artefacts.checkable(cluster), &settings.plan);
+            for (kind, need) in [(AdapterKind::Expert, needs.expert), (AdapterKind::Critic, needs.critic)] {
                 let wanted = match (round, need) {
                     (Round::First, Train::Now) => true,
-                    (Round::Second, Train::IfOtherFails) => {
-                        !earlier.best(cluster.id, other).is_some_and(|tested| passes(&tested, &settings.plan))
+                    (Round::Second, Train::IfExpertFails) => {
+                        let expert = earlier.best(cluster.id, AdapterKind::Expert);
+                        !expert.is_some_and(|tested| expert_answers(&tested, gap, &settings.plan))
                     }
                     _ => false,
                 };
@@ -131,7 +130,7 @@ pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         pipeline.hashes(&[round.modules()]),
         pipeline.hashes(&Artefacts::FILES),
         (&settings.verify, settings.seed),
-        (roles.target_id(), roles.judge_id()),
+        (roles.target_id(), roles.judge_id(), roles.embedder_id()),
     );
     pipeline.stage(&round.stage("verify"), &depends, |p| {
         let modules: Vec<TrainedModule> = p.run.read_lines(round.modules())?;
@@ -140,17 +139,16 @@ pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         let artefacts = Artefacts::read(p)?;
         let of = |all: &[verify::Checkpoint]| artefacts.held_out(|id| all.iter().any(|c| c.cluster == id));
         let roles = p.roles()?;
-        let (target, judge, options) = (roles.target(), roles.judge(), &settings.verify);
+        let models =
+            verify::Models { target: roles.target(), judge: roles.judge(), embedder: roles.embedder() };
+        let options = &settings.verify;
         let mut bar = p.console.bar("verify experts", 0);
         let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
-        let mut verdicts =
-            verify::experts(&of(&experts), &experts, target, judge, options, &mut progress)?.verdicts;
+        let mut verdicts = verify::experts(&of(&experts), &experts, models, options, &mut progress)?.verdicts;
         drop(bar);
         let mut bar = p.console.bar("verify critics", 0);
         let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
-        verdicts.extend(
-            verify::critics(&of(&critics), &critics, target, judge, options, &mut progress)?.verdicts,
-        );
+        verdicts.extend(verify::critics(&of(&critics), &critics, models, options, &mut progress)?.verdicts);
         p.run.write_lines(round.verdicts(), &verdicts)?;
         Ok(vec![round.verdicts().into()])
     })

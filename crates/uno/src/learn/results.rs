@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uno_learn::plan::Tested;
 use uno_learn::stats::win_rate;
 use uno_store::RunDir;
-use uno_types::{AdapterKind, AdapterRef, ScoredBy, Verdict};
+use uno_types::{AdapterKind, AdapterRef, Outcome, ScoredBy, Verdict, WinRate};
 
 use super::artefacts::{TrainedModule, files};
 
@@ -53,14 +53,20 @@ impl Results {
         let mut best: Option<(f64, Tested)> = None;
         for checkpoint in &module.checkpoints {
             let Some(verdicts) = by_adapter.get(checkpoint.adapter.as_str()) else { continue };
-            let rate = win_rate(&verdicts.iter().map(|v| v.outcome).collect::<Vec<_>>());
-            let known = rate.wins + rate.ties + rate.losses > 0;
-            if best.as_ref().is_none_or(|(least, _)| rate.rate >= *least) {
+            let rate_of = |outcomes: Vec<Outcome>| Some(win_rate(&outcomes)).filter(|r| known(r) > 0);
+            let win_rate = rate_of(verdicts.iter().map(|v| v.outcome).collect());
+            let programs = verdicts.iter().filter(|v| v.scored_by == ScoredBy::Program);
+            let by_program = rate_of(programs.map(|v| v.outcome).collect());
+            let rate = win_rate.map_or(0.0, |w| w.rate);
+            if best.as_ref().is_none_or(|(least, _)| rate >= *least) {
                 let adapter = AdapterRef { name: checkpoint.adapter.clone(), dir: checkpoint.dir.clone() };
-                let programs_only = verdicts.iter().all(|v| v.scored_by == ScoredBy::Program);
-                best = Some((rate.rate, Tested { adapter, win_rate: known.then_some(rate), programs_only }));
+                best = Some((rate, Tested { adapter, win_rate, by_program }));
             }
         }
         best.map(|(_, tested)| tested)
     }
+}
+
+fn known(rate: &WinRate) -> usize {
+    rate.wins + rate.ties + rate.losses
 }

@@ -9,6 +9,7 @@ use super::data::ReportData;
 use super::html::{colour, escape, shorten};
 use super::overview::badge;
 use super::svg;
+use crate::learn::artefacts::TrainedModule;
 
 /// The card of one cluster.
 pub fn render(data: &ReportData, entry: &PlanEntry) -> String {
@@ -65,16 +66,19 @@ fn verification(data: &ReportData, entry: &PlanEntry) -> String {
         return "<h4>Win rate per epoch</h4><p class=dim>Nothing was verified for this cluster.</p>"
             .to_owned();
     }
-    let mut epochs: BTreeMap<usize, Vec<Outcome>> = BTreeMap::new();
+    // A cluster can have both kinds of module, each with epochs of its own.
+    let mut epochs: BTreeMap<(&str, usize), Vec<Outcome>> = BTreeMap::new();
     for v in &verdicts {
-        epochs.entry(v.epoch).or_default().push(v.outcome);
+        let has = |m: &&TrainedModule| m.checkpoints.iter().any(|c| c.adapter == v.adapter);
+        let kind = data.modules.iter().find(has).map_or("module", |m| m.kind.as_str());
+        epochs.entry((kind, v.epoch)).or_default().push(v.outcome);
     }
     let rows: Vec<svg::Interval> = epochs
         .iter()
-        .map(|(epoch, outcomes)| {
+        .map(|((kind, epoch), outcomes)| {
             let rate = uno_learn::stats::win_rate(outcomes);
             svg::Interval {
-                label: format!("epoch {epoch}"),
+                label: format!("{kind}, epoch {epoch}"),
                 mean: rate.rate,
                 low: rate.low,
                 high: rate.high,
@@ -89,7 +93,7 @@ fn verification(data: &ReportData, entry: &PlanEntry) -> String {
     let guarded = |guard: Guard| verdicts.iter().filter(|v| v.guard == Some(guard)).count();
     format!(
         "<h4>Win rate per epoch (dashed: what an expert needs)</h4>{}<p class='dim small'>Scored by a program {:.0} %, by the \
-         judge {:.0} %, by both {:.0} %. Wins turned down: {} too short, {} collapsed, {} repetitive. Unknown: {}.</p>",
+         judge {:.0} %, by both {:.0} %. Wins turned down: {} too short, {} collapsed, {} repetitive, {} off the topic. Unknown: {}.</p>",
         svg::intervals(&rows, Some(data.settings.plan.min_win_rate), 480.0),
         share(ScoredBy::Program),
         share(ScoredBy::Judge),
@@ -97,6 +101,7 @@ fn verification(data: &ReportData, entry: &PlanEntry) -> String {
         guarded(Guard::TooShort),
         guarded(Guard::Collapsed),
         guarded(Guard::Repetitive),
+        guarded(Guard::OffTopic),
         verdicts.iter().filter(|v| v.outcome == Outcome::Unknown).count(),
     )
 }
