@@ -15,7 +15,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Bench, logs, server, settings, text, tiny_model};
+use support::{Bench, logs, server, settings, text};
 use uno_mock::MockServer;
 
 /// Learns with the tiny model embedded; the published policy, so that even a model of noise gets its critics.
@@ -62,16 +62,16 @@ fn a_model_cut_in_half_is_named_and_a_whole_one_goes_on() {
     let whole = fs::read(&weights).unwrap();
     fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
     refused(&bench, LEARN, &["model.safetensors"]);
-    // Half a GGUF: the header promises tensors that the file no longer holds.
-    let gguf = concat!(env!("CARGO_MANIFEST_DIR"), "/../uno-engine/tests/fixtures/tiny-llama.gguf");
-    if let Ok(bytes) = fs::read(gguf) {
-        bench.write("half.gguf", &bytes[..bytes.len() / 2]);
-        let other = [&LEARN[..8], &["target.model=half.gguf"]].concat();
-        refused(&bench, &[other.as_slice(), &["--set", "target.url="]].concat(), &["half.gguf"]);
-    }
+    // A GGUF that ends after a header which promises ten tensors.
+    let header = [&b"GGUF"[..], &3u32.to_le_bytes(), &10u64.to_le_bytes(), &5u64.to_le_bytes()].concat();
+    bench.write("cut.gguf", header);
+    refused(&bench, &[LEARN, &["--set", "target.model=cut.gguf"]].concat(), &["cut.gguf"]);
     fs::write(&weights, &whole).unwrap();
     assert_eq!(bench.json(LEARN)["records"], 16);
 }
+
+/// Spoils a file's bytes.
+type Damage = fn(&[u8]) -> Vec<u8>;
 
 /// The adapter files that the plan uses.
 fn adapters(bench: &Bench) -> Vec<PathBuf> {
@@ -87,21 +87,21 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
     let files = adapters(&bench);
     assert!(!files.is_empty(), "the published policy uses critics");
     let whole: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).unwrap()).collect();
-    let nan = |bytes: &[u8]| {
+    let nan: Damage = |bytes| {
         let mut bytes = bytes.to_vec();
         let end = bytes.len();
         bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
         bytes
     };
-    let reshaped = |bytes: &[u8]| {
+    let reshaped: Damage = |bytes| {
         // Rank 4 and hidden 32: the header's shapes turned round, all byte counts unchanged.
         let mut bytes = bytes.to_vec();
         let at = bytes.windows(6).position(|w| w == b"[4,32]").expect("a factor of rank 4");
         bytes[at..at + 6].copy_from_slice(b"[32,4]");
         bytes
     };
-    let damages: [&dyn Fn(&[u8]) -> Vec<u8>; 3] = [&|b| b[..b.len() / 2].to_vec(), &nan, &reshaped];
-    for damage in damages {
+    let cut: Damage = |bytes| bytes[..bytes.len() / 2].to_vec();
+    for damage in [cut, nan, reshaped] {
         for (file, bytes) in files.iter().zip(&whole) {
             fs::write(file, damage(bytes)).unwrap();
         }
@@ -114,7 +114,7 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
     }
     // What is damaged is made anew from the kept work: the same bytes.
     bench.json(LEARN);
-    assert_eq!(files.iter().map(|f| fs::read(f).unwrap()).collect::<Vec<_>>(), whole);
+    assert!(files.iter().zip(&whole).all(|(file, bytes)| fs::read(file).unwrap() == *bytes));
     let told = bench.json(&["ask", "--run", "run", "--json", "How do I cook rice?"]);
     assert_eq!(told["path"], "critic");
 }
@@ -140,7 +140,7 @@ fn a_line_of_a_gigabyte_is_skipped() {
     drop(file);
     let mut file: File = OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(format!("\"}}\n{}", logs(4)).as_bytes()).unwrap();
-    let told = bench.json(&["ingest", "--logs", "huge.jsonl", "--json", "--max-bad", "0.5"]);
+    let told = bench.json(&["ingest", "huge.jsonl", "--out", "kept.jsonl", "--json", "--max-bad", "0.5"]);
     assert_eq!((&told["bad"], &told["read"]), (&1.into(), &9.into()), "{told}");
 }
 
@@ -159,7 +159,7 @@ fn a_full_disk_is_told_and_more_room_goes_on() {
         return;
     }
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        refused(&bench, LEARN, &["full", "run"]);
+        refused(&bench, LEARN, &["no space left", "run/", "free some space"]);
         assert!(mount("200m", "remount,"), "more room");
         assert_eq!(bench.json(LEARN)["records"], 16);
     }));

@@ -203,17 +203,22 @@ mod x86 {
         // SAFETY: the caller's ranges lie within the packed factors, and the mask keeps stores within the row.
         unsafe {
             let mut sums = [[_mm512_setzero_ps(); 4]; M];
-            let x: [*const u32; M] = std::array::from_fn(|r| job.x.add((row + r) * job.pairs + from));
             let mut w = w.add(from * PANEL);
+            // Plain loops: closures of `array::from_fn` are not inlined into a function with target features.
             for t in 0..block {
-                let columns: [__m512bh; 4] = std::array::from_fn(|j| {
-                    std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(w.add(16 * j).cast()))
-                });
-                for r in 0..M {
-                    let pair = _mm512_set1_epi32(x[r].add(t).read().cast_signed());
-                    let pair = std::mem::transmute::<__m512i, __m512bh>(pair);
-                    for j in 0..4 {
-                        sums[r][j] = _mm512_dpbf16_ps(sums[r][j], pair, columns[j]);
+                let mut columns = [_mm512_setzero_si512(); 4];
+                for (j, column) in columns.iter_mut().enumerate() {
+                    *column = _mm512_loadu_si512(w.add(16 * j).cast());
+                }
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let pair = job.x.add((row + r) * job.pairs + from + t).read();
+                    let pair = _mm512_set1_epi32(pair.cast_signed());
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = _mm512_dpbf16_ps(
+                            *sum,
+                            std::mem::transmute::<__m512i, __m512bh>(pair),
+                            std::mem::transmute::<__m512i, __m512bh>(column),
+                        );
                     }
                 }
                 w = w.add(PANEL);

@@ -104,7 +104,7 @@ pub fn improve(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Vec<Result<Reflected, ModelError>>, LearnError> {
     let mut out: Vec<Result<Reflected, ModelError>> =
-        base.into_iter().map(|r| r.map(|base| Reflected::of(base))).collect();
+        base.into_iter().map(|r| r.map(Reflected::of)).collect();
     // Suggestions, for every query that has an answer to improve.
     let (mut requests, mut targets) = (Vec::new(), Vec::new());
     for (i, (query, reflected)) in queries.iter().zip(&out).enumerate() {

@@ -1,14 +1,13 @@
 //! `uno adapters`.
 
-use std::path::Path;
-
 use anyhow::bail;
 use serde::Serialize;
-use uno_store::{RunDir, hash};
+use uno_store::RunDir;
 use uno_types::Plan;
 
 use crate::args::{AdaptersArgs, AdaptersCommand};
 use crate::learn::artefacts::files;
+use crate::learn::is_named_for;
 use crate::output::{Console, table};
 
 /// An adapter of a run.
@@ -60,15 +59,10 @@ fn adapters(run: &RunDir) -> anyhow::Result<Vec<Adapter>> {
             path: entry.path.as_str(),
             win_rate: entry.win_rate.map(|w| w.rate),
             bytes: fs_err::metadata(&weights).map_or(0, |m| m.len()),
-            intact: is_intact(&adapter.name, &weights),
+            intact: is_named_for(&adapter.name, &weights),
         });
     }
     Ok(all)
-}
-
-/// The name ends with the first twelve digits of the weights' hash.
-fn is_intact(name: &str, weights: &Path) -> bool {
-    hash::of_file(weights).is_ok_and(|hash| name.ends_with(&hash[..12]))
 }
 
 fn text(adapters: &[Adapter]) -> String {

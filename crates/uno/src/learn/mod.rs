@@ -24,6 +24,7 @@ pub use centroids::{read as read_centroids, write as write_centroids};
 pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
+pub use plan::is_named_for;
 pub use results::Results;
 
 use crate::config::Settings;

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use uno_learn::plan::{Evidence, decide};
-use uno_store::{RunDir, jsonl};
+use uno_store::{RunDir, hash, jsonl};
 use uno_types::{AdapterKind, AdapterRef, Path, Plan};
 
 use super::Pipeline;
@@ -82,6 +82,11 @@ fn with_notes(reason: &str, results: &Results, cluster: usize) -> String {
     if all.is_empty() { reason.to_owned() } else { format!("{reason} ({})", all.join("; ")) }
 }
 
+/// Whether a weights file is the one that an adapter's name ends with: the first twelve digits of its hash.
+pub fn is_named_for(name: &str, weights: &std::path::Path) -> bool {
+    hash::of_file(weights).is_ok_and(|hash| name.ends_with(&hash[..12]))
+}
+
 /// Copies a checkpoint to `adapters/<name>`, all or nothing, with its loss curve, and points `adapter` there.
 fn promote(
     run: &RunDir,
@@ -93,15 +98,19 @@ fn promote(
     let home = format!("adapters/{}", adapter.name);
     let (from, to) = (run.path(&adapter.dir), run.path(&home));
     adapter.dir = home;
-    if to.is_dir() {
+    let weights = "adapter_model.safetensors";
+    if is_named_for(&adapter.name, &to.join(weights)) {
         return Ok(());
+    }
+    if to.exists() {
+        fs_err::remove_dir_all(&to)?;
     }
     let temporary = run.path(format!("adapters/.{}.tmp", adapter.name));
     if temporary.exists() {
         fs_err::remove_dir_all(&temporary)?;
     }
     fs_err::create_dir_all(&temporary)?;
-    for file in ["adapter_model.safetensors", "adapter_config.json", "fingerprint.json"] {
+    for file in [weights, "adapter_config.json", "fingerprint.json"] {
         fs_err::copy(from.join(file), temporary.join(file))
             .with_context(|| format!("promoting {}", adapter.name))?;
     }

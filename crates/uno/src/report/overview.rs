@@ -172,7 +172,7 @@ fn decisions(data: &ReportData) -> String {
             });
             let win = entry.win_rate.map_or("<span class=dim>–</span>".to_owned(), |w| {
                 format!(
-                    "{:.0} % <span class='dim small'>[{:.0}, {:.0}]</span>",
+                    "{:.0} % <span class='dim small nowrap'>[{:.0}, {:.0}]</span>",
                     w.rate * 100.0,
                     w.low * 100.0,
                     w.high * 100.0
