@@ -11,7 +11,7 @@ if [ -z "$uno" ]; then
   uno=${CARGO_TARGET_DIR:-target}/release/uno
 fi
 . "$here/serve.sh"
-grep '"id":"cooking-' examples/logs/conversations.jsonl | head -"${CONVERSATIONS:-40}" > "$work/cooking.jsonl"
+grep -m "${CONVERSATIONS:-40}" '"id":"cooking-' examples/logs/conversations.jsonl > "$work/cooking.jsonl"
 set_url=(--set "target.url=$UNO_VLLM_URL")
 "$uno" learn --logs "$work/cooking.jsonl" --run "$work/run" --config "$here/uno.toml" "${set_url[@]}" --json
 "$uno" ask --run "$work/run" --json "How do I make a potato gratin?"

@@ -6,7 +6,7 @@ use crate::distil::facts::{self, plain};
 use crate::guards;
 
 /// Why a candidate cannot be chosen, whatever its score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Defect {
     /// Nothing, or nothing but punctuation.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use uno_learn::candidates::Candidates;
+use uno_learn::candidates::{Candidates, Defect};
 use uno_learn::pairs::NoPair;
 use uno_types::{Record, RuleSet};
 
@@ -16,7 +16,7 @@ pub struct Funnel {
     /// Records without a pair, by reason.
     pub no_pair: BTreeMap<NoPair, usize>,
     /// Unsound candidates, by defect.
-    pub defects: BTreeMap<String, usize>,
+    pub defects: BTreeMap<Defect, usize>,
     /// Samples that failed: (record, reason).
     pub failed: Vec<(String, String)>,
     /// Samples that were not needed because an earlier candidate obeys.
@@ -57,8 +57,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             &pairing,
             &mut |done, total| bar.at(done as u64, total as u64),
         )?;
-        let defects =
-            found.defects.iter().map(|(defect, n)| (format!("{defect:?}").to_lowercase(), *n)).collect();
+        let defects = found.defects.iter().copied().collect();
         p.run.write_lines(files::CANDIDATES, &found.candidates)?;
         p.run.write_lines(files::PAIRS, &found.pairs)?;
         p.run.write_json(files::FUNNEL, &Funnel { no_pair: found.dropped, defects, failed, spared })?;
