@@ -6,6 +6,8 @@ work=$(mkdir -p "${1:?usage: learn.sh WORK_DIR}" && cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 uno=${UNO_BIN:-}
+# These are this script's, not settings of uno, which refuses UNO_* that it does not know.
+export -n UNO_BIN UNO_VLLM_VENV UNO_VLLM_URL 2> /dev/null || true
 if [ -z "$uno" ]; then
   cargo build --release
   uno=${CARGO_TARGET_DIR:-target}/release/uno

@@ -31,9 +31,12 @@ model)
   ;;
 serve)
   export VLLM_CPU_KVCACHE_SPACE=2 VLLM_ALLOW_RUNTIME_LORA_UPDATING=True VLLM_NO_USAGE_STATS=1
+  # A seeded request whose prompt is cut into chunks kills the CPU worker ("CPU Generator does not use offset", 0.32.0):
+  # the token budget keeps prompts whole.
   export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
   exec "$2/bin/vllm" serve "$3" --served-model-name "$4" --host 127.0.0.1 --port "$5" \
-    --enable-lora --max-lora-rank 64 --max-loras 4 --dtype bfloat16 --max-model-len 4096 --enforce-eager
+    --enable-lora --max-lora-rank 64 --max-loras 4 --dtype bfloat16 --max-model-len 4096 --enforce-eager \
+    --max-num-batched-tokens 32768
   ;;
 *)
   sed -n '2,5p' "$0"

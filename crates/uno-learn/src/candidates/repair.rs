@@ -265,7 +265,8 @@ mod tests {
             (vec![Check::MaxWords { max: 12 }], "Wash the rice until the water runs clear."),
             (
                 vec![close.clone()],
-                "Wash the rice until the water runs clear. Bring two cups of water to a boil.\nAsk Ann.",
+                "Wash the rice until the water runs clear. Bring two cups of water to a boil. Cover the pot and wait for \
+                 fifteen minutes.\nAsk Ann.",
             ),
             (
                 vec![close, Check::MaxSentences { max: 2 }],

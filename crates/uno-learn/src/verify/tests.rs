@@ -1,7 +1,7 @@
 use uno_types::{Check, Guard, Outcome, ScoredBy};
 
 use super::*;
-use crate::testing::{Letters, Scripted, rule};
+use crate::testing::{Scripted, rule};
 
 const BASE: &str = "Comets are lumps of ice and dust that circle the sun on long paths and grow a tail when they come near it";
 
@@ -22,7 +22,23 @@ fn checkpoint(cluster: usize, epoch: usize, name: &str) -> Checkpoint {
 }
 
 fn models<'a>(target: &'a dyn ChatModel, judge: &'a dyn ChatModel) -> Models<'a> {
-    Models { target, judge, embedder: &Letters }
+    Models { target, judge, embedder: &Topic }
+}
+
+/// Texts about comets lie in one direction, all others in another.
+struct Topic;
+
+impl Embedder for Topic {
+    fn id(&self) -> String {
+        "topic".into()
+    }
+    fn dimensions(&self) -> usize {
+        2
+    }
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let about_comets = |t: &str| ["comet", "Comet", "Icy"].iter().any(|word| t.contains(word));
+        Ok(texts.iter().map(|t| if about_comets(t) { vec![1.0, 0.0] } else { vec![0.0, 1.0] }).collect())
+    }
 }
 
 #[test]
