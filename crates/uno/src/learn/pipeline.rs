@@ -13,7 +13,7 @@ use crate::output::{Console, count, duration};
 use crate::roles::Roles;
 
 /// Raised when a stage computes something else from the same input than before.
-const STAGES_VERSION: u32 = 1;
+const STAGES_VERSION: u32 = 2;
 
 /// A run in progress.
 pub struct Pipeline<'a> {
