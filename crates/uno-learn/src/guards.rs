@@ -30,23 +30,23 @@ const GRAM: usize = 4;
 /// Texts with fewer words than this are never called repetitive: a refrain is not a loop.
 const MIN_WORDS: usize = 24;
 
-/// The first guard that turns `answer` down, given the base answer, the BLEU between the two, and about the most
-/// characters that an obedient answer has (`limit`, if any): an answer of at most 40 words is not to be measured against
-/// a base answer that rambles on over two hundred.
+/// The first guard that turns `answer` down, given the base answer, the BLEU between the two (absent where something
+/// better tells whether an answer has collapsed), and about the most characters that an obedient answer has (`limit`, if
+/// any): an answer of at most 40 words is not to be measured against a base answer that rambles on over two hundred.
 ///
 /// Length is counted in characters without outer white space. An empty base answer has no length to fall short of
 /// and no words to overlap with, so only repetition counts then; an empty answer is always too short.
 pub fn guard(
     base: &str,
     answer: &str,
-    bleu: f64,
+    bleu: Option<f64>,
     limit: Option<usize>,
     options: &GuardOptions,
 ) -> Option<Guard> {
     if too_short(base, answer, limit, options.min_length_share) {
         return Some(Guard::TooShort);
     }
-    if !base.trim().is_empty() && bleu <= options.bleu_floor {
+    if !base.trim().is_empty() && bleu.is_some_and(|bleu| bleu <= options.bleu_floor) {
         return Some(Guard::Collapsed);
     }
     (repetition(answer) > options.max_repetition).then_some(Guard::Repetitive)
@@ -114,15 +114,15 @@ mod tests {
     fn each_guard_fires_at_its_threshold() {
         let o = GuardOptions::default();
         let base = "x".repeat(100);
-        assert_eq!(guard(&base, &"x".repeat(9), 1.0, None, &o), Some(Guard::TooShort));
-        assert_eq!(guard(&base, &"x".repeat(10), 1.0, None, &o), None);
-        assert_eq!(guard(&base, &base, 0.05, None, &o), Some(Guard::Collapsed));
-        assert_eq!(guard(&base, &base, 0.0501, None, &o), None);
-        assert_eq!(guard("", "", 0.0, None, &o), Some(Guard::TooShort));
-        assert_eq!(guard("", "fine", 0.0, None, &o), None);
+        assert_eq!(guard(&base, &"x".repeat(9), Some(1.0), None, &o), Some(Guard::TooShort));
+        assert_eq!(guard(&base, &"x".repeat(10), Some(1.0), None, &o), None);
+        assert_eq!(guard(&base, &base, Some(0.05), None, &o), Some(Guard::Collapsed));
+        assert_eq!(guard(&base, &base, Some(0.0501), None, &o), None);
+        assert_eq!(guard("", "", Some(0.0), None, &o), Some(Guard::TooShort));
+        assert_eq!(guard("", "fine", Some(0.0), None, &o), None);
         // Nine characters where at most ninety are allowed.
-        assert_eq!(guard(&base, &"x".repeat(9), 1.0, Some(90), &o), None);
-        assert_eq!(guard("a", &"go on and ".repeat(20), 1.0, None, &o), Some(Guard::Repetitive));
+        assert_eq!(guard(&base, &"x".repeat(9), Some(1.0), Some(90), &o), None);
+        assert_eq!(guard("a", &"go on and ".repeat(20), Some(1.0), None, &o), Some(Guard::Repetitive));
     }
 
     #[test]

@@ -89,22 +89,22 @@ pub struct Evidence {
 /// lower end at 0.46; a program's verdicts are exact, so what is left is the luck of the draw alone.)
 pub fn passes(tested: &Tested, options: &PlanOptions) -> bool {
     let exact =
-        tested.by_program.is_some_and(|p| records(&p) >= options.min_program_n && p.wins >= p.losses + 2);
+        tested.by_program.is_some_and(|p| p.known() >= options.min_program_n && p.wins >= p.losses + 2);
     tested
         .win_rate
-        .is_some_and(|w| records(&w) > 0 && w.rate >= options.min_win_rate && (w.low >= 0.5 || exact))
+        .is_some_and(|w| w.known() > 0 && w.rate >= options.min_win_rate && (w.low >= 0.5 || exact))
 }
 
 /// Whether an expert may answer for a high-gap cluster: programs scored it, and their whole interval lies above one
 /// half. What it learnt then does what users asked for on questions it has not seen, which noise does not.
 pub fn passes_despite_gap(tested: &Tested, options: &PlanOptions) -> bool {
     passes(tested, options)
-        && tested.by_program.is_some_and(|p| records(&p) >= options.min_program_n && p.low > 0.5)
+        && tested.by_program.is_some_and(|p| p.known() >= options.min_program_n && p.low > 0.5)
 }
 
 /// Whether a verified expert answers for a cluster with this gap, so that no critic is needed.
 pub fn expert_answers(tested: &Tested, gap: Option<f64>, options: &PlanOptions) -> bool {
-    let high = gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
+    let high = counts_as_high(gap, options);
     match (options.policy, high) {
         (Policy::Paper, _) => !high && tested.win_rate.is_some_and(|w| w.rate >= options.min_win_rate),
         (Policy::Verified, false) => passes(tested, options),
@@ -112,9 +112,9 @@ pub fn expert_answers(tested: &Tested, gap: Option<f64>, options: &PlanOptions) 
     }
 }
 
-/// Records with a known outcome.
-fn records(rate: &WinRate) -> usize {
-    rate.wins + rate.ties + rate.losses
+/// A gap that could not be measured counts as high.
+fn counts_as_high(gap: Option<f64>, options: &PlanOptions) -> bool {
+    gap.is_none_or(|gap| is_high(gap, options.gap_threshold))
 }
 
 const DESPITE: &str =
@@ -122,29 +122,22 @@ const DESPITE: &str =
 
 /// Chooses the path of one cluster and says why.
 pub fn decide(evidence: &Evidence, options: &PlanOptions) -> PlanEntry {
-    let high = evidence.gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
+    let high = counts_as_high(evidence.gap, options);
     let expert = evidence.expert.as_ref().filter(|e| expert_answers(e, evidence.gap, options));
     let critic = evidence.critic.as_ref().filter(|c| {
         options.variant == Variant::Uno && (options.policy == Policy::Paper || passes(c, options))
     });
 
     let gap = gap_words(evidence.gap, high, options);
+    let why = expert_words(evidence, high, options);
     let (path, chosen, reason) = if let Some(expert) = expert {
         let despite = if high { DESPITE } else { "" };
         (Path::Expert, Some(expert), format!("{gap} The expert {}{despite}.", result_words(expert)))
     } else if let Some(critic) = critic {
-        let untrained = high && evidence.expert.is_none();
-        let why = if untrained { String::new() } else { expert_words(evidence, high, options) };
         (Path::Critic, Some(critic), format!("{gap} {why}The critic {}.", result_words(critic)))
     } else {
-        let mut why = String::new();
-        if !high || evidence.expert.is_some() {
-            why.push_str(&expert_words(evidence, high, options));
-        }
-        if options.variant == Variant::Uno {
-            why.push_str(&critic_words(evidence));
-        }
-        (Path::Base, None, format!("{gap} {why}The base model answers."))
+        let critic = if options.variant == Variant::Uno { critic_words(evidence) } else { String::new() };
+        (Path::Base, None, format!("{gap} {why}{critic}The base model answers."))
     };
     PlanEntry {
         cluster: evidence.cluster,
@@ -172,11 +165,11 @@ fn gap_words(gap: Option<f64>, high: bool, options: &PlanOptions) -> String {
 /// "beat the base answer in 80 % of 5 held-out records (interval 44 % to 96 %, scored by programs)".
 fn result_words(tested: &Tested) -> String {
     let Some(w) = tested.win_rate else { return "was not verified".to_owned() };
-    let n = records(&w);
+    let n = w.known();
     if n == 0 {
         return "has no known verdict".to_owned();
     }
-    let by = match tested.by_program.map_or(0, |p| records(&p)) {
+    let by = match tested.by_program.map_or(0, |p| p.known()) {
         0 => String::new(),
         k if k == n => ", scored by programs".to_owned(),
         k => format!(", {k} of them scored by programs"),
@@ -190,8 +183,10 @@ fn result_words(tested: &Tested) -> String {
     )
 }
 
+/// Why the expert does not answer. That a high gap left none to train goes without saying.
 fn expert_words(evidence: &Evidence, high: bool, options: &PlanOptions) -> String {
     match &evidence.expert {
+        None if high => String::new(),
         None => "No expert was trained. ".to_owned(),
         Some(expert) if high && passes(expert, options) => {
             format!("The expert {}: not enough for a high gap. ", result_words(expert))
@@ -233,7 +228,7 @@ pub struct Needs {
 /// `checkable` is the number of its held-out records that programs alone can score: only they can prove an expert of a
 /// high-gap cluster. Where there are enough of them it comes first, because it answers in one generation, not three.
 pub fn needs(gap: Option<f64>, checkable: usize, options: &PlanOptions) -> Needs {
-    let high = gap.is_none_or(|gap| is_high(gap, options.gap_threshold));
+    let high = counts_as_high(gap, options);
     let provable = options.policy == Policy::Verified && checkable >= options.min_program_n;
     let (expert, critic) = match (high && !provable, options.variant) {
         (false, Variant::UnoSingle) => (Train::Now, Train::Never),

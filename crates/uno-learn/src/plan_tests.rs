@@ -125,7 +125,7 @@ proptest! {
         }
         // What is chosen is something that `needs` would have trained.
         let programs = e.expert.as_ref().and_then(|t| t.by_program);
-        let needs = needs(gap, programs.map_or(0, |p| p.wins + p.ties + p.losses), &options);
+        let needs = needs(gap, programs.map_or(0, |p| p.known()), &options);
         match entry.path {
             Path::Expert => prop_assert!(needs.expert != Train::Never),
             Path::Critic => prop_assert!(needs.critic != Train::Never),

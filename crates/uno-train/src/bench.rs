@@ -54,15 +54,7 @@ pub fn bench_training(
     steps: u64,
 ) -> Result<BenchReport, TrainError> {
     config.validate()?;
-    data.fits(config, "training")?;
-    let model = decoder.config();
-    let limits =
-        Limits { max_length: config.max_length, context: model.max_positions, vocabulary: model.vocab_size };
-    let (examples, refused) = data.admit(&limits);
-    if examples.is_empty() {
-        let first = refused.first().map(|r| format!("record {}: {}", r.id, r.reason));
-        return Err(TrainError::NoExamples { refused: refused.len(), first });
-    }
+    let (examples, refused) = data.to_train_on(config, &Limits::of(decoder, config))?;
     let batches = batches(examples.len(), config, steps);
     let mut timing = Timing::default();
     let mut stepper = Stepper::new(decoder, config, initial(decoder, config)?);

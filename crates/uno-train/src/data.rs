@@ -1,6 +1,7 @@
 //! Examples as token ids, and which of them may be trained on.
 
 use serde::{Deserialize, Serialize};
+use uno_engine::Decoder;
 
 use crate::config::{Loss, TrainConfig};
 use crate::error::TrainError;
@@ -107,6 +108,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// Those of a model and its settings.
+    pub(crate) fn of(decoder: &Decoder, config: &TrainConfig) -> Self {
+        let model = decoder.config();
+        Self { max_length: config.max_length, context: model.max_positions, vocabulary: model.vocab_size }
+    }
+
     fn refuse(&self, example: &Example<'_>) -> Option<String> {
         let prompt = example.prompt();
         if prompt.is_empty() {
@@ -190,6 +197,21 @@ impl TrainData {
             }
         }
         (admitted, refused)
+    }
+
+    /// [`TrainData::admit`] for training, which needs data that fit the loss and an example at least.
+    pub(crate) fn to_train_on(
+        &self,
+        config: &TrainConfig,
+        limits: &Limits,
+    ) -> Result<(Vec<Example<'_>>, Vec<Refused>), TrainError> {
+        self.fits(config, "training")?;
+        let (examples, refused) = self.admit(limits);
+        if examples.is_empty() {
+            let first = refused.first().map(|r| format!("record {}: {}", r.id, r.reason));
+            return Err(TrainError::NoExamples { refused: refused.len(), first });
+        }
+        Ok((examples, refused))
     }
 }
 

@@ -1,10 +1,10 @@
 //! How far bf16 products take training from f32 on one's own pairs.
 
 use serde::{Deserialize, Serialize};
-use uno_engine::{Decoder, LoraGrads, LoraWeights, Precision};
+use uno_engine::{Decoder, LoraGrads, Precision};
 
 use crate::config::TrainConfig;
-use crate::data::{Example, Limits, PreferenceExample, TrainData};
+use crate::data::{Example, Limits, TrainData};
 use crate::error::TrainError;
 use crate::optim::cosine;
 use crate::reference::measure;
@@ -16,7 +16,7 @@ use crate::run::stepper::{Item, StepReport, Stepper};
 pub struct PrecisionReport {
     /// What was compared with f32; f32 itself on machines without bf16 products.
     pub precision: Precision,
-    /// Pairs, each at the weights that f32 training had reached by then.
+    /// Examples, each at the weights that f32 training had reached by then.
     pub pairs: usize,
     /// Cosine between the two gradients of a tensor, over all tensors and pairs: smallest, mean, and share below 0.999.
     pub cosine_min: f64,
@@ -32,7 +32,7 @@ pub struct PrecisionReport {
     pub loss_error_max: f64,
 }
 
-/// Trains one epoch in f32, one pair a step, and computes each step's gradient in `precision` besides.
+/// Trains one epoch in f32, one example a step, and computes each step's gradient in the settings' precision besides.
 ///
 /// # Errors
 /// As [`crate::train`], apart from files.
@@ -40,48 +40,37 @@ pub fn compare_precision(
     decoder: &Decoder,
     data: &TrainData,
     config: &TrainConfig,
-    precision: Precision,
 ) -> Result<PrecisionReport, TrainError> {
     let exact = TrainConfig { precision: Precision::F32, batch: 1, micro_batch: 1, ..config.clone() };
-    let other = TrainConfig { precision, ..exact.clone() };
+    let other = TrainConfig { precision: config.precision, ..exact.clone() };
     exact.validate()?;
-    data.fits(&exact, "training")?;
-    let model = decoder.config();
-    let limits =
-        Limits { max_length: config.max_length, context: model.max_positions, vocabulary: model.vocab_size };
-    let pairs: Vec<&PreferenceExample> = data.admit(&limits).0.into_iter().filter_map(preference).collect();
+    let (examples, _) = data.to_train_on(&exact, &Limits::of(decoder, &exact))?;
     let weights = initial(decoder, &exact)?;
     let mut totals = [LoraGrads::zeros_like(&weights), LoraGrads::zeros_like(&weights)];
     let mut steppers =
         [Stepper::new(decoder, &exact, weights.clone()), Stepper::new(decoder, &other, weights)];
     let mut tally = Tally::default();
-    for (step, pair) in (0u64..).zip(&pairs) {
+    for (step, example) in (0u64..).zip(&examples) {
         let mut reports = [StepReport::default(); 2];
         for (stepper, report) in steppers.iter_mut().zip(&mut reports) {
-            let reference = measure(decoder, pair, &mut stepper.workspace)?;
-            *report = stepper.gradient(&[Item::Preference(pair, reference)], step)?;
+            let item = match example {
+                Example::Preference(pair) => {
+                    Item::Preference(pair, measure(decoder, pair, &mut stepper.workspace)?)
+                }
+                Example::Completion(completion) => Item::Completion(completion),
+            };
+            *report = stepper.gradient(&[item], step)?;
         }
         tally.add(&steppers, &reports);
         for (total, stepper) in totals.iter_mut().zip(&steppers) {
             total.as_mut_slice().iter_mut().zip(stepper.gradients.as_slice()).for_each(|(t, g)| *t += g);
         }
         let [exact_stepper, other_stepper] = &mut steppers;
-        exact_stepper.update(&reports[0], cosine(exact.lr, step, pairs.len() as u64), step);
-        copy(&exact_stepper.weights, &mut other_stepper.weights);
+        exact_stepper.update(&reports[0], cosine(exact.lr, step, examples.len() as u64), step);
+        other_stepper.weights.as_mut_slice().copy_from_slice(exact_stepper.weights.as_slice());
     }
     let [a, b] = &totals;
-    Ok(tally.report(precision.effective(), pairs.len(), cosines(a, b)))
-}
-
-fn preference(example: Example<'_>) -> Option<&PreferenceExample> {
-    match example {
-        Example::Preference(pair) => Some(pair),
-        Example::Completion(_) => None,
-    }
-}
-
-fn copy(from: &LoraWeights, to: &mut LoraWeights) {
-    to.as_mut_slice().copy_from_slice(from.as_slice());
+    Ok(tally.report(config.precision.effective(), examples.len(), cosines(a, b)))
 }
 
 /// Cosine per tensor; tensors without a gradient (A, while B is zero) are left out.

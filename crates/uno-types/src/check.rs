@@ -93,3 +93,13 @@ pub enum Check {
         checks: Vec<Check>,
     },
 }
+
+impl Check {
+    /// The checks that this one combines; itself when it combines none.
+    pub fn parts(&self) -> Vec<&Check> {
+        match self {
+            Check::All { checks } => checks.iter().flat_map(Check::parts).collect(),
+            one => vec![one],
+        }
+    }
+}

@@ -90,3 +90,10 @@ pub struct WinRate {
     /// Upper end of the interval.
     pub high: f64,
 }
+
+impl WinRate {
+    /// Records with a known outcome.
+    pub fn known(&self) -> usize {
+        self.wins + self.ties + self.losses
+    }
+}

@@ -15,17 +15,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Bench, logs, server, settings, text};
-use uno_mock::MockServer;
+use support::{Bench, LEARN, logs, prepared, server, text};
 
 /// Learns with the tiny model embedded; the published policy, so that even a model of noise gets its critics.
-const LEARN: &[&str] = &[
-    "learn",
-    "--logs",
-    "chats.jsonl",
-    "--run",
-    "run",
-    "--json",
+const EMBEDDED: &[&str] = &[
     "--set",
     "target.url=",
     "--set",
@@ -40,11 +33,9 @@ const LEARN: &[&str] = &[
     "verify.answer.max_suggestion_tokens=8",
 ];
 
-fn prepared(server: &MockServer) -> Bench {
-    let bench = Bench::new();
-    bench.write("chats.jsonl", logs(16));
-    settings(&bench, server);
-    bench
+/// [`LEARN`] so.
+fn learn() -> Vec<&'static str> {
+    [LEARN, EMBEDDED].concat()
 }
 
 /// Fails with status 1 and a message of one cause that names `what` and is no panic.
@@ -57,17 +48,17 @@ fn refused(bench: &Bench, words: &[&str], what: &[&str]) {
 #[test]
 fn a_model_cut_in_half_is_named_and_a_whole_one_goes_on() {
     let server = server(0);
-    let bench = prepared(&server);
+    let bench = prepared(&server, 16);
     let weights = bench.path("tiny").join("model.safetensors");
     let whole = fs::read(&weights).unwrap();
     fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
-    refused(&bench, LEARN, &["model.safetensors"]);
+    refused(&bench, &learn(), &["model.safetensors"]);
     // A GGUF that ends after a header which promises ten tensors.
     let header = [&b"GGUF"[..], &3u32.to_le_bytes(), &10u64.to_le_bytes(), &5u64.to_le_bytes()].concat();
     bench.write("cut.gguf", header);
-    refused(&bench, &[LEARN, &["--set", "target.model=cut.gguf"]].concat(), &["cut.gguf"]);
+    refused(&bench, &[learn().as_slice(), &["--set", "target.model=cut.gguf"]].concat(), &["cut.gguf"]);
     fs::write(&weights, &whole).unwrap();
-    assert_eq!(bench.json(LEARN)["records"], 16);
+    assert_eq!(bench.json(&learn())["records"], 16);
 }
 
 /// Spoils a file's bytes.
@@ -82,8 +73,8 @@ fn adapters(bench: &Bench) -> Vec<PathBuf> {
 #[test]
 fn a_damaged_adapter_is_found_and_the_base_model_answers() {
     let server = server(0);
-    let bench = prepared(&server);
-    bench.json(LEARN);
+    let bench = prepared(&server, 16);
+    bench.json(&learn());
     let files = adapters(&bench);
     assert!(!files.is_empty(), "the published policy uses critics");
     let whole: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).unwrap()).collect();
@@ -113,7 +104,7 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
         assert!(warning.contains("adapter"), "the reason is told: {warning}");
     }
     // What is damaged is made anew from the kept work: the same bytes.
-    bench.json(LEARN);
+    bench.json(&learn());
     assert!(files.iter().zip(&whole).all(|(file, bytes)| fs::read(file).unwrap() == *bytes));
     let told = bench.json(&["ask", "--run", "run", "--json", "How do I cook rice?"]);
     assert_eq!(told["path"], "critic");
@@ -122,8 +113,8 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
 #[test]
 fn a_question_longer_than_the_context_is_refused() {
     let server = server(0);
-    let bench = prepared(&server);
-    bench.json(LEARN);
+    let bench = prepared(&server, 16);
+    bench.json(&learn());
     let long = "why ".repeat(2000);
     refused(&bench, &["ask", "--run", "run", "--path", "base", &long], &["4096", "tokens"]);
 }
@@ -147,7 +138,7 @@ fn a_line_of_a_gigabyte_is_skipped() {
 #[test]
 fn a_full_disk_is_told_and_more_room_goes_on() {
     let server = server(0);
-    let bench = prepared(&server);
+    let bench = prepared(&server, 16);
     let mount = |size: &str, how: &str| {
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", &format!("{how}size={size}"), "none"]).arg(bench.path("run"));
@@ -159,9 +150,9 @@ fn a_full_disk_is_told_and_more_room_goes_on() {
         return;
     }
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        refused(&bench, LEARN, &["no space left", "run/", "free some space"]);
+        refused(&bench, &learn(), &["no space left", "run/", "free some space"]);
         assert!(mount("200m", "remount,"), "more room");
-        assert_eq!(bench.json(LEARN)["records"], 16);
+        assert_eq!(bench.json(&learn())["records"], 16);
     }));
     let unmounted = Command::new("umount").arg(bench.path("run")).status();
     assert!(unmounted.is_ok_and(|s| s.success()));

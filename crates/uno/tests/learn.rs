@@ -13,23 +13,13 @@ mod support;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use support::{Bench, artefacts, logs, server, settings};
+use support::{LEARN, artefacts, prepared, server};
 use uno_mock::MockServer;
-
-/// A directory with logs and settings for `server`.
-fn prepared(server: &MockServer) -> Bench {
-    let bench = Bench::new();
-    bench.write("chats.jsonl", logs(24));
-    settings(&bench, server);
-    bench
-}
-
-const LEARN: &[&str] = &["learn", "--logs", "chats.jsonl", "--run", "run", "--json"];
 
 #[test]
 fn learns_from_start_to_end_and_a_second_time_does_nothing() {
     let server = server(0);
-    let bench = prepared(&server);
+    let bench = prepared(&server, 24);
     let summary = bench.json(LEARN);
     assert_eq!(
         (summary["records"].as_u64(), summary["clusters"].as_array().unwrap().len()),
@@ -71,7 +61,7 @@ fn learns_from_start_to_end_and_a_second_time_does_nothing() {
 #[test]
 fn the_same_input_gives_the_same_artefacts() {
     let server = server(0);
-    let (a, b) = (prepared(&server), prepared(&server));
+    let (a, b) = (prepared(&server, 24), prepared(&server, 24));
     a.json(LEARN);
     b.json(LEARN);
     same(&artefacts(&a.path("run")), &artefacts(&b.path("run")));
@@ -80,7 +70,7 @@ fn the_same_input_gives_the_same_artefacts() {
 #[test]
 fn a_budget_stops_cleanly_and_more_budget_goes_on() {
     let server = server(0);
-    let bench = prepared(&server);
+    let bench = prepared(&server, 24);
     let error = bench.fails(1, &[LEARN, &["--budget-tokens", "500"]].concat());
     assert!(error.contains("budget of 500 tokens") && error.contains("--budget-tokens"), "{error}");
     bench.json(LEARN);
@@ -97,15 +87,13 @@ fn killed_at_random_moments_it_ends_with_the_same_artefacts_and_pays_once() {
     let one_at_a_time = format!("remote.concurrency={CONCURRENCY}");
     let words = [LEARN, &["--set", &one_at_a_time]].concat();
     let whole_server = server(5);
-    let whole = prepared(&whole_server);
-    whole.write("chats.jsonl", logs(40));
+    let whole = prepared(&whole_server, 40);
     let started = Instant::now();
     whole.json(&words);
     let whole_time = started.elapsed();
 
     let server = server(5);
-    let bench = prepared(&server);
-    bench.write("chats.jsonl", logs(40));
+    let bench = prepared(&server, 40);
     let mut kills = 0;
     // A fixed sequence that looks random: moments of 3 % to 40 % of a whole run after each start.
     let mut state = 12_345_u64;
@@ -160,7 +148,7 @@ fn same(a: &[(String, Vec<u8>)], b: &[(String, Vec<u8>)]) {
 #[test]
 fn two_processes_do_not_share_a_run() {
     let server = server(50);
-    let bench = prepared(&server);
+    let bench = prepared(&server, 24);
     let mut first = bench.command(LEARN).stdout(std::process::Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     while !bench.path("run").join("run.json").exists() && started.elapsed() < Duration::from_secs(20) {
@@ -175,7 +163,7 @@ fn two_processes_do_not_share_a_run() {
 #[test]
 fn logs_without_any_feedback_end_with_advice() {
     let server = server(0);
-    let bench = prepared(&server);
+    let bench = prepared(&server, 24);
     let line = r#"{"messages":[{"role":"user","content":"Hi?"},{"role":"assistant","content":"Yes."}]}"#;
     bench.write("chats.jsonl", format!("{line}\n"));
     let error = bench.fails(1, LEARN);

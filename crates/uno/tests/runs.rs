@@ -10,15 +10,13 @@
 
 mod support;
 
-use support::{Bench, logs, server, settings};
+use support::{Bench, LEARN, logs, prepared, server};
 
 #[test]
 fn a_finished_run_can_be_asked_reported_and_checked() {
     let server = server(0);
-    let bench = Bench::new();
-    bench.write("chats.jsonl", logs(24));
-    settings(&bench, &server);
-    bench.json(&["learn", "--logs", "chats.jsonl", "--run", "run", "--json"]);
+    let bench = prepared(&server, 24);
+    bench.json(LEARN);
     for path in ["auto", "base", "expert", "critic"] {
         let told = bench.json(&["ask", "--run", "run", "--path", path, "--json", "How do I cook rice?"]);
         for key in ["answer", "cluster", "distance", "path", "adapter", "milliseconds"] {

@@ -10,28 +10,18 @@
 
 mod support;
 
-use support::{Bench, logs, server, settings};
+use support::{LEARN, prepared, server};
 use uno_mock::Fault;
 
-const LEARN: &[&str] = &[
-    "learn",
-    "--logs",
-    "chats.jsonl",
-    "--run",
-    "run",
-    "--json",
-    "--set",
-    "remote.retries=0",
-    "--set",
-    "remote.timeout_seconds=1",
-];
+/// [`LEARN`] with little patience.
+fn learn() -> Vec<&'static str> {
+    [LEARN, &["--set", "remote.retries=0", "--set", "remote.timeout_seconds=1"]].concat()
+}
 
 #[test]
 fn every_fault_is_told_and_leaves_the_run_usable() {
     let server = server(0);
-    let bench = Bench::new();
-    bench.write("chats.jsonl", logs(16));
-    settings(&bench, &server);
+    let bench = prepared(&server, 16);
     // The first request of each attempt is the model list; a server that is up but fails after it is met, too.
     for fault in [
         Fault::Status(500),
@@ -42,21 +32,20 @@ fn every_fault_is_told_and_leaves_the_run_usable() {
         Fault::Hang,
     ] {
         server.fail_always(Some(fault.clone()));
-        let error = bench.fails(1, LEARN);
+        let error = bench.fails(1, &learn());
         assert!(error.contains("error: ") && error.contains("http"), "{fault:?}: {error}");
         assert!(!error.contains("panicked"), "{fault:?}: {error}");
         server.fail_always(None);
     }
-    let summary = bench.json(LEARN);
+    let summary = bench.json(&learn());
     assert_eq!(summary["records"], 16);
 }
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
     let server = server(0);
-    let bench = Bench::new();
-    bench.write("chats.jsonl", logs(8));
-    settings(&bench, &server);
-    let error = bench.fails(1, &[LEARN, &["--set", "target.url=http://127.0.0.1:9/v1"]].concat());
+    let bench = prepared(&server, 8);
+    let error =
+        bench.fails(1, &[learn().as_slice(), &["--set", "target.url=http://127.0.0.1:9/v1"]].concat());
     assert!(error.contains("127.0.0.1:9"), "{error}");
 }

@@ -3,10 +3,9 @@
 use super::workspace::sized;
 use super::{Linear, Precision};
 use crate::kernel::activation::add_bias;
-use crate::kernel::bf16;
 use crate::kernel::dropout::{Dropout, Mask};
 use crate::kernel::matrix::{Mat, MatMut};
-use crate::kernel::product::{How, Into, Threads, linear, linear_compact, matmul};
+use crate::kernel::product::{How, Into, Threads, linear, matmul};
 use crate::lora::{GroupGrads, GroupWeights};
 
 /// Dropout of one layer of the model.
@@ -25,12 +24,7 @@ impl LayerDropout {
 impl Linear {
     /// `y` [n, out] = x Wᵀ + bias.
     pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
-        let weight = Mat::dense(&self.weight, self.out, self.input);
-        let out = MatMut::dense(y, n, self.out);
-        match self.packs(how.precision) {
-            Some(packs) => bf16::product(out, x, &packs.forward, 1.0),
-            None => linear_compact(out, Mat::dense(x, n, self.input), weight, self.compact.as_ref(), how),
-        }
+        self.frozen(how.precision).forward(n, x, y, how);
         if let Some(bias) = &self.bias {
             add_bias(&mut y[..n * self.out], self.out, bias);
         }
@@ -38,19 +32,7 @@ impl Linear {
 
     /// `dx` [n, in] = dy W.
     pub(crate) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], precision: Precision) {
-        if let Some(packs) = self.packs(precision) {
-            bf16::product(MatMut::dense(dx, n, self.input), dy, &packs.backward, 1.0);
-            return;
-        }
-        let weight = Mat::dense(&self.weight, self.out, self.input);
-        matmul(
-            MatMut::dense(dx, n, self.input),
-            Into::Set,
-            Mat::dense(dy, n, self.out),
-            weight,
-            1.0,
-            Threads::All,
-        );
+        self.frozen(precision).backward(n, dy, dx, 1.0);
     }
 }
 

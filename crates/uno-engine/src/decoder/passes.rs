@@ -41,12 +41,8 @@ impl Decoder {
             self.blocks_forward(&pass, packed, ws, false)?;
             self.gather(packed, ws);
             let normed = &ws.scratch.predicting_normed[..packed.rows.len() * self.config.hidden_size];
-            Ok(self.output(ws.precision).log_probabilities(
-                normed,
-                packed.targets(),
-                &mut ws.scratch.logits,
-                None,
-            ))
+            let logits = &mut ws.scratch.logits;
+            Ok(self.output(&pass).log_probabilities(normed, packed.targets(), logits, None))
         })
     }
 
@@ -76,10 +72,10 @@ impl Decoder {
         let log_probabilities = in_pool(|| {
             self.blocks_forward(&pass, packed, ws, true)?;
             self.gather(packed, ws);
-            let (scratch, precision) = (&mut ws.scratch, ws.precision);
+            let scratch = &mut ws.scratch;
             let normed = &scratch.predicting_normed[..targets.len() * hidden];
             let slopes = sized(&mut scratch.slopes, targets.len() * hidden);
-            Ok(self.output(precision).log_probabilities(normed, targets, &mut scratch.logits, Some(slopes)))
+            Ok(self.output(&pass).log_probabilities(normed, targets, &mut scratch.logits, Some(slopes)))
         })?;
         // Outside the pool: the caller's closure need not be Send.
         let derivatives = loss(&log_probabilities);
@@ -121,13 +117,8 @@ impl Decoder {
         })
     }
 
-    fn output(&self, precision: Precision) -> Head<'_> {
-        Head {
-            weight: self.head(),
-            packs: self.head_packs(precision),
-            vocab: self.config.vocab_size,
-            hidden: self.config.hidden_size,
-        }
+    fn output(&self, pass: &Pass<'_>) -> Head<'_> {
+        Head { frozen: self.frozen_head(pass.how.precision) }
     }
 
     fn pass<'a>(

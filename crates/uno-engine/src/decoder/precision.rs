@@ -1,9 +1,12 @@
-//! In what numbers training and scoring multiply with the frozen weights.
+//! In what numbers training and scoring multiply with the frozen weights, and those products in both directions.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Linear};
-use crate::kernel::bf16::{Packed, available};
+use crate::kernel::bf16::{Packed, available, product};
+use crate::kernel::compact::Compact;
+use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::product::{How, Into, Threads, linear_compact, matmul};
 
 /// Factors of the products with frozen weights. Sums, adapters, norms, attention and all gradients of the adapter are f32
 /// in any case.
@@ -42,19 +45,68 @@ impl Packs {
     }
 }
 
+/// A frozen weight [out, in] in the forms that a product may read.
+#[derive(Clone, Copy)]
+pub(super) struct Frozen<'a> {
+    pub(super) weight: &'a [f32],
+    pub(super) out: usize,
+    pub(super) input: usize,
+    /// In fewer bytes, for generation.
+    pub(super) compact: Option<&'a Compact>,
+    /// In bf16, when products are to be.
+    pub(super) packs: Option<&'a Packs>,
+}
+
+impl Frozen<'_> {
+    fn weight(&self) -> Mat<'_> {
+        Mat::dense(self.weight, self.out, self.input)
+    }
+
+    /// `y` [n, out] = x Wᵀ.
+    pub(super) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
+        let y = MatMut::dense(y, n, self.out);
+        match self.packs {
+            Some(packs) => product(y, x, &packs.forward, 1.0),
+            None => linear_compact(y, Mat::dense(x, n, self.input), self.weight(), self.compact, how),
+        }
+    }
+
+    /// `dx` [n, in] = scale · dy W.
+    pub(super) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], scale: f32) {
+        let dx = MatMut::dense(dx, n, self.input);
+        match self.packs {
+            Some(packs) => product(dx, dy, &packs.backward, scale),
+            None => {
+                matmul(dx, Into::Set, Mat::dense(dy, n, self.out), self.weight(), scale, Threads::All);
+            }
+        }
+    }
+}
+
 impl Linear {
+    pub(super) fn frozen(&self, precision: Precision) -> Frozen<'_> {
+        Frozen {
+            weight: &self.weight,
+            out: self.out,
+            input: self.input,
+            compact: self.compact.as_ref(),
+            packs: self.packs(precision),
+        }
+    }
+
     /// The packs, made when they are first asked for; `None` in f32.
-    pub(super) fn packs(&self, precision: Precision) -> Option<&Packs> {
+    fn packs(&self, precision: Precision) -> Option<&Packs> {
         (precision == Precision::Bf16)
             .then(|| self.packs.get_or_init(|| Packs::of(&self.weight, self.out, self.input)))
     }
 }
 
 impl Decoder {
-    /// The head's packs.
-    pub(super) fn head_packs(&self, precision: Precision) -> Option<&Packs> {
-        let (vocab, hidden) = (self.config.vocab_size, self.config.hidden_size);
-        (precision == Precision::Bf16)
-            .then(|| self.head_packs.get_or_init(|| Packs::of(self.head(), vocab, hidden)))
+    /// The output head [vocab, hidden]; scoring reads it in f32 or bf16.
+    pub(super) fn frozen_head(&self, precision: Precision) -> Frozen<'_> {
+        let (weight, out, input) = (self.head(), self.config.vocab_size, self.config.hidden_size);
+        let packs = (precision == Precision::Bf16)
+            .then(|| self.head_packs.get_or_init(|| Packs::of(weight, out, input)));
+        Frozen { weight, out, input, compact: None, packs }
     }
 }

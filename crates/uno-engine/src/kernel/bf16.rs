@@ -167,7 +167,7 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
     pub(super) unsafe fn run_panel(job: &Job, w: *const u32, column: usize) {
         let mut from = 0;
-        while from < job.pairs || from == 0 {
+        while from < job.pairs {
             let block = BLOCK.min(job.pairs - from);
             let mut row = 0;
             // SAFETY: rows, pairs and columns stay within the job's.
@@ -185,7 +185,7 @@ mod x86 {
                     _ => {}
                 }
             }
-            from += block.max(1);
+            from += block;
         }
     }
 
@@ -241,16 +241,7 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn noise(n: usize, seed: u32) -> Vec<f32> {
-        let mut s = seed;
-        (0..n)
-            .map(|_| {
-                s = s.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (s >> 8) as f32 / 8_388_608.0 - 1.0
-            })
-            .collect()
-    }
+    use crate::kernel::testing::noise;
 
     /// Equal to f64 products of the rounded factors, for shapes that leave remainders everywhere and several blocks of k.
     #[test]

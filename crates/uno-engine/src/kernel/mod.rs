@@ -16,3 +16,5 @@ pub(crate) mod product;
 pub(crate) mod rope;
 pub(crate) mod skinny;
 pub(crate) mod softmax;
+#[cfg(test)]
+mod testing;

@@ -376,16 +376,7 @@ fn over_columns(job: &Job, n: usize, threads: Threads, work: &(dyn Fn(usize, usi
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn noise(n: usize, seed: u32) -> Vec<f32> {
-        let mut s = seed;
-        (0..n)
-            .map(|_| {
-                s = s.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (s >> 8) as f32 / 8_388_608.0 - 1.0
-            })
-            .collect()
-    }
+    use crate::kernel::testing::noise;
 
     /// Every level that this machine has agrees with f64 sums, for shapes that leave remainders everywhere.
     #[test]

@@ -23,12 +23,6 @@ pub enum Defect {
     TooShort,
 }
 
-impl Defect {
-    /// Every defect.
-    pub const ALL: [Self; 6] =
-        [Self::Empty, Self::Unchanged, Self::Copied, Self::OffTopic, Self::Repetitive, Self::TooShort];
-}
-
 /// Least share of a candidate's content words (code aside) that question and first answer hold. A small model that is
 /// sampled at temperature 1 writes "a limb limbo" to a question about cooking; such a text can obey a length limit.
 const MIN_TOPIC_SHARE: f32 = 0.25;

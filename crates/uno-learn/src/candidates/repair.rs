@@ -21,17 +21,10 @@ const MIN_WORDS: usize = 6;
 
 /// `answer` reshaped so that all of `checks` hold; `None` when that cannot be done with its own sentences.
 pub fn repair(checks: &[&Check], answer: &str) -> Option<String> {
-    let checks: Vec<&Check> = checks.iter().flat_map(|c| parts(c)).collect();
+    let checks: Vec<&Check> = checks.iter().flat_map(|c| c.parts()).collect();
     let shape = Shape::of(&checks)?;
     let text = shape.apply(answer)?;
     (checks.iter().all(|c| holds(c, &text)) && !is_repetitive(&text)).then_some(text)
-}
-
-fn parts(check: &Check) -> Vec<&Check> {
-    match check {
-        Check::All { checks } => checks.iter().flat_map(parts).collect(),
-        one => vec![one],
-    }
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -8,7 +8,7 @@ const SENTENCE_WORDS: usize = 20;
 
 /// About the most characters that an answer may have under `rules`; `None` when none of them limits its length.
 pub fn longest(rules: &[Rule]) -> Option<usize> {
-    rules.iter().filter_map(|rule| of(rule.check.as_ref()?)).min()
+    rules.iter().filter_map(|rule| rule.check.as_ref()).flat_map(Check::parts).filter_map(of).min()
 }
 
 fn of(check: &Check) -> Option<usize> {
@@ -17,7 +17,6 @@ fn of(check: &Check) -> Option<usize> {
         Check::MaxSentences { max } | Check::Sentences { count: max } => {
             Some(max.saturating_mul(SENTENCE_WORDS * WORD_CHARS))
         }
-        Check::All { checks } => checks.iter().filter_map(of).min(),
         _ => None,
     }
 }

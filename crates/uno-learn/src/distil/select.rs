@@ -4,7 +4,7 @@ use uno_types::{Check, DropReason, DroppedRule, Lang, Rule, RuleSet};
 
 use super::sentence::Sentence;
 use super::trace::trace;
-use super::wording::{parts, wording};
+use super::wording::wording;
 use super::{DistilOptions, Vectors, facts};
 use crate::check;
 
@@ -21,7 +21,7 @@ pub(super) fn select(
     if options.verbatim {
         for (sentence, check) in sentences.iter().zip(&compiled) {
             // A sentence that asks for several things gives several rules.
-            for check in check.iter().flat_map(parts) {
+            for check in check.iter().flat_map(Check::parts).cloned() {
                 if set.with_feedback.iter().any(|r| r.check.as_ref() == Some(&check)) {
                     continue;
                 }
@@ -73,7 +73,7 @@ fn consider(
     let evidence = &sentences[traced.sentence];
     let check = confident(text, options);
     let has = |c: &Check| kept.iter().any(|r| r.check.as_ref() == Some(c));
-    if check.as_ref().is_some_and(|c| parts(c).iter().all(has)) {
+    if check.as_ref().is_some_and(|c| c.parts().into_iter().all(has)) {
         return Err(DropReason::Duplicate);
     }
     let says_the_same = |r: &Rule| {

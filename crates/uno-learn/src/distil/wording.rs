@@ -2,14 +2,6 @@
 
 use uno_types::{Check, Lang};
 
-/// The checks that `check` combines; itself when it combines none.
-pub fn parts(check: &Check) -> Vec<Check> {
-    match check {
-        Check::All { checks } => checks.iter().flat_map(parts).collect(),
-        one => vec![one.clone()],
-    }
-}
-
 /// The rule that `check` checks, as a short instruction.
 pub fn wording(check: &Check, lang: Lang) -> String {
     match lang {

@@ -69,7 +69,7 @@ pub struct Pairs {
     /// Records without a pair, by reason.
     pub dropped: BTreeMap<NoPair, usize>,
     /// Candidates that were unsound, by defect.
-    pub defects: Vec<(Defect, usize)>,
+    pub defects: BTreeMap<Defect, usize>,
 }
 
 /// Scores `candidates` and builds at most one pair per record. `rules[i]` belongs to `records[i]`.
@@ -140,11 +140,8 @@ pub fn pairs(
             Err(why) => *out.dropped.entry(why).or_default() += 1,
         }
     }
-    for kind in Defect::ALL {
-        let n = defects.iter().filter(|d| **d == Some(kind)).count();
-        if n > 0 {
-            out.defects.push((kind, n));
-        }
+    for defect in defects.into_iter().flatten() {
+        *out.defects.entry(defect).or_default() += 1;
     }
     out.candidates = candidates;
     Ok(out)

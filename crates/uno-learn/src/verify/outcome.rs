@@ -5,7 +5,7 @@ use uno_types::{Guard, Outcome, ScoredBy, Verdict};
 use super::{Checkpoint, HeldOut, VerifyOptions};
 use crate::bleu::sentence_bleu;
 use crate::check::longest;
-use crate::guards::{guard, is_repetitive};
+use crate::guards::guard;
 use crate::judge::Score;
 
 /// Scores nearer than this are level: means of a few integers differ by rounding only.
@@ -37,13 +37,14 @@ pub fn outcome(
     let (base, answer) = (base.unwrap_or_default(), answer.unwrap_or_default());
     let bleu = if known { sentence_bleu(&base, &answer) } else { 0.0 };
     let by_score = if known { by_score(base_score, score) } else { Outcome::Unknown };
-    let turned_down = match by_score {
-        Outcome::Win => {
-            let fired = guard(&base, &answer, bleu, longest(&held.rules), &options.guards);
-            on_topic(fired, &answer, relevance.zip(options.min_relevance))
-        }
-        _ => None,
+    let turned_down = || {
+        // Where relevance was measured it decides instead of BLEU, which calls every short answer collapsed.
+        let bleu = relevance.is_none().then_some(bleu);
+        let off_topic = relevance.zip(options.min_relevance).is_some_and(|(cosine, least)| cosine < least);
+        guard(&base, &answer, bleu, longest(&held.rules), &options.guards)
+            .or(off_topic.then_some(Guard::OffTopic))
     };
+    let turned_down = if by_score == Outcome::Win { turned_down() } else { None };
     Verdict {
         cluster: checkpoint.cluster,
         adapter: checkpoint.adapter.name.clone(),
@@ -57,14 +58,5 @@ pub fn outcome(
         bleu,
         base_answer: base,
         answer,
-    }
-}
-
-/// Where relevance was measured it decides instead of BLEU, which calls every short answer collapsed.
-fn on_topic(fired: Option<Guard>, answer: &str, relevance: Option<(f64, f64)>) -> Option<Guard> {
-    match (fired, relevance) {
-        (None | Some(Guard::Collapsed), Some((cosine, least))) if cosine < least => Some(Guard::OffTopic),
-        (Some(Guard::Collapsed), Some(_)) => is_repetitive(answer).then_some(Guard::Repetitive),
-        (fired, _) => fired,
     }
 }

@@ -30,18 +30,8 @@ impl<'a> Prepared<'a> {
         config: &TrainConfig,
         initial: &LoraWeights,
     ) -> Result<Self, TrainError> {
-        data.fits(config, "training")?;
-        let model = decoder.config();
-        let limits = Limits {
-            max_length: config.max_length,
-            context: model.max_positions,
-            vocabulary: model.vocab_size,
-        };
-        let (examples, mut refused) = data.admit(&limits);
-        if examples.is_empty() {
-            let first = refused.first().map(|r| format!("record {}: {}", r.id, r.reason));
-            return Err(TrainError::NoExamples { refused: refused.len(), first });
-        }
+        let limits = Limits::of(decoder, config);
+        let (examples, mut refused) = data.to_train_on(config, &limits)?;
         let mut held_out = Vec::new();
         if let Some(validation) = validation {
             validation.fits(config, "validation")?;

@@ -93,7 +93,7 @@ fn train(args: &TrainArgs, console: &Console) -> anyhow::Result<()> {
     let alpha = 2.0 * args.rank as f32;
     let config = TrainConfig { rank: args.rank, alpha, epochs: 1, precision, ..TrainConfig::expert() };
     if args.compare {
-        let report = uno_train::compare_precision(chat.decoder(), &data, &config, precision)?;
+        let report = uno_train::compare_precision(chat.decoder(), &data, &config)?;
         return console.result(&report, |r| {
             format!(
                 "{} pairs; gradient cosine per tensor: least {:.5}, mean {:.6}, below 0.999 {:.2} %; of summed gradients: least \

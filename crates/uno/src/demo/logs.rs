@@ -36,10 +36,11 @@ pub fn logs(quick: bool) -> anyhow::Result<Logs> {
     let domain = |id: &str| id.split('-').next().unwrap_or_default().to_owned();
     let mut seen = std::collections::HashMap::new();
     let mut first = |domain: String, limit: usize| {
-        let quick_domain = QUICK_DOMAINS.contains(&domain.as_str());
-        let n = seen.entry((domain, limit)).or_insert(0);
-        *n += 1;
-        *n <= limit && quick_domain
+        QUICK_DOMAINS.contains(&domain.as_str()) && {
+            let n = seen.entry((domain, limit)).or_insert(0);
+            *n += 1;
+            *n <= limit
+        }
     };
     let mut kept = Vec::new();
     for line in lines {

@@ -24,8 +24,8 @@ pub use centroids::{read as read_centroids, write as write_centroids};
 pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
-pub use plan::is_named_for;
 pub use results::Results;
+pub use trainer::is_named_for;
 
 use crate::config::Settings;
 use crate::output::Console;

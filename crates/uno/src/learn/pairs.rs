@@ -57,10 +57,12 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             &pairing,
             &mut |done, total| bar.at(done as u64, total as u64),
         )?;
-        let defects = found.defects.iter().copied().collect();
         p.run.write_lines(files::CANDIDATES, &found.candidates)?;
         p.run.write_lines(files::PAIRS, &found.pairs)?;
-        p.run.write_json(files::FUNNEL, &Funnel { no_pair: found.dropped, defects, failed, spared })?;
+        p.run.write_json(
+            files::FUNNEL,
+            &Funnel { no_pair: found.dropped, defects: found.defects, failed, spared },
+        )?;
         Ok(vec![files::CANDIDATES.into(), files::PAIRS.into(), files::FUNNEL.into()])
     })
 }

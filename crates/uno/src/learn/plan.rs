@@ -2,13 +2,14 @@
 
 use anyhow::Context;
 use uno_learn::plan::{Evidence, decide};
-use uno_store::{RunDir, hash, jsonl};
+use uno_store::{RunDir, jsonl};
 use uno_types::{AdapterKind, AdapterRef, Path, Plan};
 
 use super::Pipeline;
 use super::artefacts::{ClustersFile, files};
 use super::evidence::Artefacts;
 use super::results::Results;
+use super::trainer::is_named_for;
 
 /// Layout version of `plan.json`.
 const VERSION: u32 = 1;
@@ -80,11 +81,6 @@ fn with_notes(reason: &str, results: &Results, cluster: usize) -> String {
     let mut all: Vec<String> = notes.collect();
     all.dedup();
     if all.is_empty() { reason.to_owned() } else { format!("{reason} ({})", all.join("; ")) }
-}
-
-/// Whether a weights file is the one that an adapter's name ends with: the first twelve digits of its hash.
-pub fn is_named_for(name: &str, weights: &std::path::Path) -> bool {
-    hash::of_file(weights).is_ok_and(|hash| name.ends_with(&hash[..12]))
 }
 
 /// Copies a checkpoint to `adapters/<name>`, all or nothing, with its loss curve, and points `adapter` there.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uno_learn::plan::Tested;
 use uno_learn::stats::win_rate;
 use uno_store::RunDir;
-use uno_types::{AdapterKind, AdapterRef, Outcome, ScoredBy, Verdict, WinRate};
+use uno_types::{AdapterKind, AdapterRef, Outcome, ScoredBy, Verdict};
 
 use super::artefacts::{TrainedModule, files};
 
@@ -53,20 +53,16 @@ impl Results {
         let mut best: Option<(f64, Tested)> = None;
         for checkpoint in &module.checkpoints {
             let Some(verdicts) = by_adapter.get(checkpoint.adapter.as_str()) else { continue };
-            let rate_of = |outcomes: Vec<Outcome>| Some(win_rate(&outcomes)).filter(|r| known(r) > 0);
-            let win_rate = rate_of(verdicts.iter().map(|v| v.outcome).collect());
+            let rate_of = |outcomes: Vec<Outcome>| Some(win_rate(&outcomes)).filter(|r| r.known() > 0);
+            let overall = rate_of(verdicts.iter().map(|v| v.outcome).collect());
             let programs = verdicts.iter().filter(|v| v.scored_by == ScoredBy::Program);
             let by_program = rate_of(programs.map(|v| v.outcome).collect());
-            let rate = win_rate.map_or(0.0, |w| w.rate);
+            let rate = overall.map_or(0.0, |w| w.rate);
             if best.as_ref().is_none_or(|(least, _)| rate >= *least) {
                 let adapter = AdapterRef { name: checkpoint.adapter.clone(), dir: checkpoint.dir.clone() };
-                best = Some((rate, Tested { adapter, win_rate, by_program }));
+                best = Some((rate, Tested { adapter, win_rate: overall, by_program }));
             }
         }
         best.map(|(_, tested)| tested)
     }
-}
-
-fn known(rate: &WinRate) -> usize {
-    rate.wins + rate.ties + rate.losses
 }

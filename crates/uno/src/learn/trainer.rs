@@ -76,8 +76,8 @@ pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyh
     read_curve(&out.join("training.jsonl"), &mut curve)?;
     let mut checkpoints = Vec::new();
     for epoch in &outcome.epochs {
-        let content = hash::of_file(&epoch.dir.join("adapter_model.safetensors"))?;
-        let name = format!("c{:02}-{}-{}", job.cluster, job.kind.as_str(), &content[..12]);
+        let content = content_name(&epoch.dir.join("adapter_model.safetensors"))?;
+        let name = format!("c{:02}-{}-{content}", job.cluster, job.kind.as_str());
         let adapter = AdapterRef { name: name.clone(), dir: epoch.dir.display().to_string() };
         fingerprint(weights, &adapter, &job.probes)?;
         checkpoints.push(Checkpoint {
@@ -99,6 +99,16 @@ pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyh
         checkpoints,
         curve,
     })
+}
+
+/// What an adapter's name ends with: the first twelve digits of its weights' hash.
+fn content_name(weights: &Path) -> anyhow::Result<String> {
+    Ok(hash::of_file(weights)?.chars().take(12).collect())
+}
+
+/// Whether a weights file is the one that an adapter's name stands for.
+pub fn is_named_for(name: &str, weights: &Path) -> bool {
+    content_name(weights).is_ok_and(|content| name.ends_with(&content))
 }
 
 /// The steps of a training without their timings. A step that was repeated after a crash counts once, the last time.

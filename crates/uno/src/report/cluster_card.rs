@@ -82,7 +82,7 @@ fn verification(data: &ReportData, entry: &PlanEntry) -> String {
                 mean: rate.rate,
                 low: rate.low,
                 high: rate.high,
-                remark: format!("n = {}", rate.wins + rate.ties + rate.losses),
+                remark: format!("n = {}", rate.known()),
                 colour: colour(entry.cluster),
             }
         })

@@ -123,6 +123,17 @@ pub fn settings(bench: &Bench, server: &MockServer) -> PathBuf {
     )
 }
 
+/// `uno learn` on the logs that [`prepared`] writes.
+pub const LEARN: &[&str] = &["learn", "--logs", "chats.jsonl", "--run", "run", "--json"];
+
+/// A directory with logs of so many conversations and settings for `server`.
+pub fn prepared(server: &MockServer, conversations: usize) -> Bench {
+    let bench = Bench::new();
+    bench.write("chats.jsonl", logs(conversations));
+    settings(&bench, server);
+    bench
+}
+
 /// Every artefact of a run that must be the same for the same input: all but caches, timings and the trainer's own files.
 pub fn artefacts(run: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
