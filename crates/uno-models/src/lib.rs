@@ -5,12 +5,14 @@
 //! - [`sampling`] draws a token from logits, reproducibly,
 //! - [`constraint`] holds a generation to a JSON schema,
 //! - [`embedded`] runs models in this process,
+//! - [`fingerprint`] knows an adapter again by what it does,
 //! - [`registry`] pulls and finds model files,
 //! - [`remote`] asks OpenAI-compatible servers.
 
 pub mod constraint;
 pub mod embedded;
 pub mod error;
+pub mod fingerprint;
 pub mod registry;
 pub mod remote;
 pub mod sampling;
@@ -19,5 +21,6 @@ pub mod tokenizer;
 
 pub use embedded::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions};
 pub use error::ModelsError;
+pub use fingerprint::{Fingerprint, FingerprintPrompt};
 pub use template::{ChatTemplate, TokenizedExample, encode_example};
 pub use tokenizer::TextTokenizer;

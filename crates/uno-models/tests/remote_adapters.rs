@@ -6,7 +6,8 @@ mod support;
 
 use support::{adapter, chat, config, generate, message, one, request, server, with_adapter, write_adapter};
 use uno_mock::{AdapterFault, MockConfig, MockServer, logprob};
-use uno_models::remote::{Fingerprint, FingerprintPrompt, RemoteChat};
+use uno_models::remote::RemoteChat;
+use uno_models::{Fingerprint, FingerprintPrompt};
 use uno_types::AdapterRef;
 
 fn weights(adapter: &AdapterRef) -> String {
@@ -75,7 +76,7 @@ fn more_adapters_than_slots_take_turns_and_never_load_under_requests() {
 fn each_fault_of_a_server_is_told_apart() {
     let cases = [
         (AdapterFault::LoadNotListed, "/models does not list it; see the server's log"),
-        (AdapterFault::ServesBase, "answers under its name exactly like the base model"),
+        (AdapterFault::ServesBase, "it answers exactly like the base model"),
     ];
     for (fault, expected) in cases {
         let (server, root) = (server(), tempfile::tempdir().unwrap());
@@ -99,7 +100,7 @@ fn the_fingerprint_finds_other_weights_and_another_base() {
     write_fingerprint(&b, "mock-model", 0.0);
     server.adapter_fault(Some(AdapterFault::ServesOther));
     let text = message(one(&model, with_adapter("q", &b)));
-    assert!(text.contains("with other weights: log-probs differ by"), "{text}");
+    assert!(text.contains("other weights answer under its name: log-probs differ by"), "{text}");
     server.adapter_fault(None);
     write_fingerprint(&b, "another-base", 0.0);
     let text = message(one(&model, with_adapter("q", &b)));

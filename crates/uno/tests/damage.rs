@@ -15,7 +15,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Bench, LEARN, logs, prepared, server, text};
+use support::{Bench, LEARN, logs, prepared, server, text, tiny_model};
 
 /// Learns with the tiny model embedded; the published policy, so that even a model of noise gets its critics.
 const EMBEDDED: &[&str] = &[
@@ -108,6 +108,20 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
     assert!(files.iter().zip(&whole).all(|(file, bytes)| fs::read(file).unwrap() == *bytes));
     let told = bench.json(&["ask", "--run", "run", "--json", "How do I cook rice?"]);
     assert_eq!(told["path"], "critic");
+}
+
+#[test]
+fn an_adapter_of_a_foreign_base_does_not_answer() {
+    let server = server(0);
+    let bench = prepared(&server, 16);
+    bench.json(&learn());
+    // Another model of the same shape in the old one's place: every shape fits, and every answer would be wrong.
+    tiny_model::write(&bench.path("tiny"), 1 << 40);
+    let output = bench.uno(&["ask", "--run", "run", "--json", "How do I cook rice?"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warning = text(&output.stderr);
+    assert!(output.status.success() && told["path"] == "base", "{told} {warning}");
+    assert!(warning.contains("not the one the adapter was trained on") && warning.contains("uno learn"), "{warning}");
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Adapters that were read from disk and are kept for the next request.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use uno_engine::{LoraWeights, ModelConfig};
+use uno_engine::{Decoder, LoraWeights};
 use uno_types::{AdapterRef, ModelError};
+
+use super::fingerprint;
 
 /// Recently used adapters, least recently used first, up to a number of bytes.
 ///
@@ -26,7 +29,8 @@ impl AdapterCache {
         Self { limit, kept: Mutex::default() }
     }
 
-    /// The adapter's weights, read and checked against the base model on first use. `forgotten` gets those that had to
+    /// The adapter's weights, on first use read and checked: do they fit the base model's shape, and do they do what their
+    /// fingerprint says? `forgotten` gets those that had to
     /// give way.
     ///
     /// # Errors
@@ -34,7 +38,7 @@ impl AdapterCache {
     pub(super) fn get(
         &self,
         adapter: &AdapterRef,
-        model: &ModelConfig,
+        decoder: &Decoder,
         forgotten: &mut dyn FnMut(&Arc<LoraWeights>),
     ) -> Result<Arc<LoraWeights>, ModelError> {
         let dir = Path::new(&adapter.dir);
@@ -42,8 +46,9 @@ impl AdapterCache {
             return Ok(weights);
         }
         // Read without the lock: other callers need not wait for the disk.
-        let weights = LoraWeights::read_peft(dir, model)
-            .map_err(|error| ModelError::Invalid(format!("adapter {}: {error}", adapter.name)))?;
+        let refused = |what: &dyn Display| ModelError::Invalid(format!("adapter {}: {what}", adapter.name));
+        let weights = LoraWeights::read_peft(dir, decoder.config()).map_err(|error| refused(&error))?;
+        fingerprint::check(decoder, &weights, dir).map_err(|error| refused(&error))?;
         let bytes = size_of_val(weights.as_slice());
         let weights = Arc::new(weights);
         tracing::debug!(adapter = adapter.name, mib = bytes >> 20, "adapter read");

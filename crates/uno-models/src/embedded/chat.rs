@@ -185,7 +185,9 @@ impl EmbeddedChat {
 
     /// The adapter's weights, kept for the next request.
     pub(super) fn adapter(&self, adapter: &AdapterRef) -> Result<Arc<LoraWeights>, ModelError> {
-        self.adapters.get(adapter, self.decoder.config(), &mut |forgotten| self.prefixes.forget(forgotten))
+        self.on_threads(|| {
+            self.adapters.get(adapter, &self.decoder, &mut |forgotten| self.prefixes.forget(forgotten))
+        })
     }
 
     /// Where a text under `constraint` begins.

@@ -1,9 +1,12 @@
 //! What an adapter does to a few fixed conversations, measured where it was trained.
 
+use std::path::Path;
+
+use uno_engine::{Decoder, EngineError, LoraWeights, Packed};
 use uno_types::{AdapterRef, ChatModel, GenerationRequest, Message, ModelError, Sampling};
 
 use super::chat::EmbeddedChat;
-use crate::remote::{Fingerprint, FingerprintPrompt};
+use crate::fingerprint::{Fingerprint, FingerprintPrompt, Measured};
 
 /// Tokens of each continuation: enough for an adapter to show, and cheap to score.
 const CONTINUATION: usize = 24;
@@ -43,4 +46,25 @@ pub fn probe(chat: &EmbeddedChat, adapter: &AdapterRef, prompts: &[&str]) -> Res
         });
     }
     Ok(fingerprint)
+}
+
+/// Refuses an adapter that does not do what its fingerprint says: trained on another base model of the same shape, or
+/// with weights that are no longer those that were trained. One text is enough, and costs a fraction of any answer; an
+/// adapter without a fingerprint (someone else's) is taken as it is.
+///
+/// # Errors
+/// [`ModelError::Invalid`] with what is wrong; the engine's.
+pub(super) fn check(decoder: &Decoder, adapter: &LoraWeights, dir: &Path) -> Result<(), ModelError> {
+    let Some(fingerprint) = Fingerprint::read(dir)? else { return Ok(()) };
+    let engine = |error: EngineError| ModelError::Engine(error.to_string());
+    for prompt in fingerprint.prompts.iter().take(1) {
+        let (first, rest) = prompt.tokens.split_at(1);
+        let mut packed = Packed::new();
+        let segment = packed.push_prompt(first);
+        packed.push_completion(segment, rest);
+        let base = decoder.token_logprobs(&packed, None).map_err(engine)?;
+        let adapted = decoder.token_logprobs(&packed, Some(adapter)).map_err(engine)?;
+        Measured::of(prompt, &base, &adapted).judge().map_err(ModelError::Invalid)?;
+    }
+    Ok(())
 }

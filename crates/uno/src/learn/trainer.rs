@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context;
-use uno_models::EmbeddedChat;
 use uno_models::embedded::probe;
-use uno_models::remote::Fingerprint;
+use uno_models::{EmbeddedChat, Fingerprint};
 use uno_store::hash;
 use uno_train::{TrainConfig, TrainData, TrainEvent};
 use uno_types::{AdapterKind, AdapterRef};

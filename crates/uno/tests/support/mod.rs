@@ -108,7 +108,7 @@ pub fn server(latency_ms: u64) -> MockServer {
 /// Settings: target, teacher, judge and embedder on the server, the target's weights on this machine, training tiny.
 pub fn settings(bench: &Bench, server: &MockServer) -> PathBuf {
     let weights = bench.path("tiny");
-    tiny_model::write(&weights);
+    tiny_model::write(&weights, 0);
     let url = server.base_url();
     bench.write(
         "uno.toml",

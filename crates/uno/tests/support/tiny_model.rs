@@ -15,8 +15,8 @@ const KV_HEADS: usize = 2;
 const HEAD: usize = HIDDEN / HEADS;
 const VOCABULARY: usize = 260;
 
-/// Writes the model; the same bytes every time.
-pub fn write(dir: &Path) {
+/// Writes the model; the same bytes every time for the same `seed`.
+pub fn write(dir: &Path, seed: u64) {
     std::fs::create_dir_all(dir).unwrap();
     let config = json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
@@ -34,7 +34,7 @@ pub fn write(dir: &Path) {
         "bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<pad>", "chat_template": template
     });
     std::fs::write(dir.join("tokenizer_config.json"), tokenizer_config.to_string()).unwrap();
-    std::fs::write(dir.join("model.safetensors"), weights()).unwrap();
+    std::fs::write(dir.join("model.safetensors"), weights(seed)).unwrap();
 }
 
 /// Every byte is a token, in the alphabet of GPT-2's byte-level tokenizers.
@@ -69,7 +69,7 @@ fn tokenizer() -> Value {
     })
 }
 
-fn weights() -> Vec<u8> {
+fn weights(seed: u64) -> Vec<u8> {
     let mut shapes: Vec<(String, Vec<usize>)> = vec![
         ("model.embed_tokens.weight".into(), vec![VOCABULARY, HIDDEN]),
         ("model.norm.weight".into(), vec![HIDDEN]),
@@ -90,7 +90,7 @@ fn weights() -> Vec<u8> {
         shapes.push((name("input_layernorm"), vec![HIDDEN]));
         shapes.push((name("post_attention_layernorm"), vec![HIDDEN]));
     }
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut state = 0x9E37_79B9_7F4A_7C15 ^ seed;
     let mut data: HashMap<String, (Vec<usize>, Vec<u8>)> = HashMap::new();
     for (name, shape) in shapes {
         let n: usize = shape.iter().product();
