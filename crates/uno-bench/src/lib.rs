@@ -1,3 +1,4 @@
 //! Simulated users, and measurements of the engine and the method.
 
 pub mod simulate;
+pub mod speed;

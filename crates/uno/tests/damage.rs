@@ -121,7 +121,10 @@ fn an_adapter_of_a_foreign_base_does_not_answer() {
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let warning = text(&output.stderr);
     assert!(output.status.success() && told["path"] == "base", "{told} {warning}");
-    assert!(warning.contains("not the one the adapter was trained on") && warning.contains("uno learn"), "{warning}");
+    assert!(
+        warning.contains("not the one the adapter was trained on") && warning.contains("uno learn"),
+        "{warning}"
+    );
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The encoder over a group of texts, packed one after the other without padding.
 
 use super::BertConfig;
+use super::attention::{Scores, attention};
 use super::elementwise::{add_bias_residual, add_gelu, layer_norm};
 use super::weights::{Block, Linear, Norm, Weights};
 use crate::kernel::matrix::{Mat, MatMut};
-use crate::kernel::product::{Into, Threads, matmul};
-use crate::kernel::skinny;
-use crate::kernel::softmax::softmax;
+use crate::kernel::panel;
+use crate::kernel::product::{Into, Threads};
 
 /// Embeddings of the group's texts: the mean of each text's last hidden states, scaled to length one. Ids and lengths have
 /// been checked.
@@ -44,8 +44,7 @@ struct Buffers {
     out: Vec<f32>,
     /// [tokens, intermediate]
     wide: Vec<f32>,
-    /// [longest, longest]
-    scores: Vec<f32>,
+    scores: Scores,
 }
 
 impl Buffers {
@@ -56,7 +55,7 @@ impl Buffers {
             attended: vec![0.0; tokens * config.hidden_size],
             out: vec![0.0; tokens * config.hidden_size],
             wide: vec![0.0; tokens * config.intermediate_size],
-            scores: vec![0.0; longest * longest],
+            scores: Scores::new(config, longest),
         }
     }
 }
@@ -77,7 +76,7 @@ fn apply(
         row.copy_from_slice(&block.qkv.bias);
     }
     product(x, &block.qkv, tokens, qkv, Into::Add, threads);
-    attention(config, texts, qkv, scores, attended, threads);
+    attention(config, texts, qkv, attended, scores);
     product(attended, &block.output, tokens, out, Into::Set, threads);
     add_bias_residual(out, &block.output.bias, x);
     norm(out, &block.attention_norm, config);
@@ -91,50 +90,12 @@ fn apply(
     std::mem::swap(x, out);
 }
 
-/// `out (+)= x wᵀ`, without the bias. The kernel with a fixed order of additions: a text's embedding is the same to the last
-/// bit whatever texts share its group, so that a resumed run, which groups others, goes on as the first would have. It is
-/// as fast as `gemm` at these sizes.
+/// `out (+)= x wᵀ`, without the bias. The kernel adds in a fixed order: a text's embedding is the same to the last bit
+/// whatever texts share its group, so that a resumed run, which groups others, goes on as the first would have.
 fn product(x: &[f32], linear: &Linear, tokens: usize, out: &mut [f32], into: Into, threads: Threads) {
-    let rows = linear.bias.len();
-    let cols = linear.weight.len() / rows;
-    let weight = Mat::dense(&linear.weight, rows, cols);
-    skinny::product(
-        &mut MatMut::dense(out, tokens, rows),
-        into,
-        Mat::dense(x, tokens, cols),
-        weight,
-        1.0,
-        threads,
-    );
-}
-
-/// Every token of a text attends to all tokens of the same text.
-fn attention(
-    config: &BertConfig,
-    texts: &[&[u32]],
-    qkv: &[f32],
-    scores: &mut [f32],
-    attended: &mut [f32],
-    threads: Threads,
-) {
-    let (hidden, width) = (config.hidden_size, config.head_dim());
-    let scale = 1.0 / (width as f32).sqrt();
-    let mut start = 0;
-    for text in texts {
-        let n = text.len();
-        let rows = &qkv[start * 3 * hidden..(start + n) * 3 * hidden];
-        let out = &mut attended[start * hidden..(start + n) * hidden];
-        let scores = &mut scores[..n * n];
-        for head in 0..config.heads {
-            let part =
-                |which: usize| Mat::strided(&rows[which * hidden + head * width..], n, width, 3 * hidden);
-            matmul(MatMut::dense(scores, n, n), Into::Set, part(0), part(1).t(), scale, threads);
-            scores.chunks_exact_mut(n).for_each(softmax);
-            let out = MatMut::strided(&mut out[head * width..], n, width, hidden);
-            matmul(out, Into::Set, Mat::dense(scores, n, n), part(2), 1.0, threads);
-        }
-        start += n;
-    }
+    let (rows, cols) = (linear.bias.len(), x.len() / tokens);
+    let out = MatMut::dense(out, tokens, rows);
+    panel::product(out, into, Mat::dense(x, tokens, cols), &linear.weight, threads);
 }
 
 fn norm(x: &mut [f32], norm: &Norm, config: &BertConfig) {

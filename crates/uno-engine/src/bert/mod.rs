@@ -1,5 +1,6 @@
 //! The sentence encoder: BERT with mean pooling and normalisation, as all-MiniLM-L6-v2 is used.
 
+mod attention;
 mod config;
 mod elementwise;
 mod forward;

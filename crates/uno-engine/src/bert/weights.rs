@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::BertConfig;
 use crate::EngineError;
+use crate::kernel::panel::Panels;
 use crate::weights::SafetensorsFile;
 
-/// A matrix [out, in] and its bias [out].
+/// A matrix, packed for products with many rows, and its bias [out].
 pub(super) struct Linear {
-    pub(super) weight: Vec<f32>,
+    pub(super) weight: Panels,
     pub(super) bias: Vec<f32>,
 }
 
@@ -57,18 +58,13 @@ impl Weights {
         }
         let block = |layer: usize| -> Result<Block, EngineError> {
             let name = |rest: &str| format!("encoder.layer.{layer}.{rest}");
-            let mut qkv = source.linear(&name("attention.self.query"), h, h)?;
-            for part in ["attention.self.key", "attention.self.value"] {
-                let part = source.linear(&name(part), h, h)?;
-                qkv.weight.extend(part.weight);
-                qkv.bias.extend(part.bias);
-            }
+            let qkv = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
             Ok(Block {
-                qkv,
-                output: source.linear(&name("attention.output.dense"), h, h)?,
+                qkv: source.linear(&qkv, h, h)?,
+                output: source.linear(&[name("attention.output.dense")], h, h)?,
                 attention_norm: source.norm(&name("attention.output.LayerNorm"), h)?,
-                up: source.linear(&name("intermediate.dense"), m, h)?,
-                down: source.linear(&name("output.dense"), h, m)?,
+                up: source.linear(&[name("intermediate.dense")], m, h)?,
+                down: source.linear(&[name("output.dense")], h, m)?,
                 output_norm: source.norm(&name("output.LayerNorm"), h)?,
             })
         };
@@ -92,11 +88,14 @@ impl Source<'_> {
         self.file.take_f32(&format!("{}{name}", self.prefix), shape)
     }
 
-    fn linear(&self, name: &str, rows: usize, cols: usize) -> Result<Linear, EngineError> {
-        Ok(Linear {
-            weight: self.take(&format!("{name}.weight"), &[rows, cols])?,
-            bias: self.take(&format!("{name}.bias"), &[rows])?,
-        })
+    /// The layers `names`, [rows, cols] each, as one with their outputs side by side.
+    fn linear(&self, names: &[String], rows: usize, cols: usize) -> Result<Linear, EngineError> {
+        let (mut weight, mut bias) = (Vec::new(), Vec::new());
+        for name in names {
+            weight.extend(self.take(&format!("{name}.weight"), &[rows, cols])?);
+            bias.extend(self.take(&format!("{name}.bias"), &[rows])?);
+        }
+        Ok(Linear { weight: Panels::transposed(&weight, rows * names.len(), cols), bias })
     }
 
     fn norm(&self, name: &str, width: usize) -> Result<Norm, EngineError> {

@@ -17,11 +17,9 @@ mod precision;
 mod workspace;
 
 use std::path::Path;
-use std::sync::OnceLock;
 
 use crate::config::ModelConfig;
 use crate::error::EngineError;
-use crate::kernel::compact::Compact;
 use crate::kernel::rope::Frequencies;
 use crate::weights::TensorStore;
 
@@ -42,10 +40,8 @@ pub(crate) struct Linear {
     pub(crate) out: usize,
     pub(crate) input: usize,
     pub(crate) bias: Option<Vec<f32>>,
-    /// The same weight in fewer bytes, for generation.
-    pub(crate) compact: Option<Compact>,
-    /// The same weight in bf16, once training or scoring has asked for it.
-    packs: OnceLock<Packs>,
+    /// The same weight in bf16.
+    packs: Packs,
 }
 
 /// Weights of q and k norms (Qwen3), [head_dim] each.
@@ -76,9 +72,9 @@ pub struct Decoder {
     pub(crate) norm: Vec<f32>,
     /// The output head [vocab, hidden] when it is not the embedding.
     pub(crate) untied_head: Option<Vec<f32>>,
-    pub(crate) compact_head: Option<Compact>,
     pub(crate) frequencies: Frequencies,
-    head_packs: OnceLock<Packs>,
+    head_packs: Packs,
+    generation: Precision,
     hash: String,
 }
 

@@ -1,12 +1,13 @@
 //! In what numbers training and scoring multiply with the frozen weights, and those products in both directions.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Linear};
 use crate::kernel::bf16::{Packed, available, product};
-use crate::kernel::compact::Compact;
 use crate::kernel::matrix::{Mat, MatMut};
-use crate::kernel::product::{How, Into, Threads, linear_compact, matmul};
+use crate::kernel::product::{How, Into, Threads, linear, matmul};
 
 /// Factors of the products with frozen weights. Sums, adapters, norms, attention and all gradients of the adapter are f32
 /// in any case.
@@ -27,32 +28,21 @@ impl Precision {
     }
 }
 
-/// A frozen matrix packed for both directions: twice two bytes a weight.
-#[derive(Debug)]
+/// A frozen matrix packed for either direction, two bytes a weight each, once a product has asked for it.
+#[derive(Debug, Default)]
 pub(crate) struct Packs {
     /// [in, out]: y = x Wᵀ.
-    pub(crate) forward: Packed,
+    forward: OnceLock<Packed>,
     /// [out, in]: dx = dy W.
-    pub(crate) backward: Packed,
-}
-
-impl Packs {
-    fn of(weight: &[f32], out: usize, input: usize) -> Self {
-        Packs {
-            forward: Packed::new(input, out, |k, n| weight[n * input + k]),
-            backward: Packed::new(out, input, |k, n| weight[k * input + n]),
-        }
-    }
+    backward: OnceLock<Packed>,
 }
 
 /// A frozen weight [out, in] in the forms that a product may read.
 #[derive(Clone, Copy)]
-pub(super) struct Frozen<'a> {
+pub(crate) struct Frozen<'a> {
     pub(super) weight: &'a [f32],
     pub(super) out: usize,
     pub(super) input: usize,
-    /// In fewer bytes, for generation.
-    pub(super) compact: Option<&'a Compact>,
     /// In bf16, when products are to be.
     pub(super) packs: Option<&'a Packs>,
 }
@@ -63,11 +53,14 @@ impl Frozen<'_> {
     }
 
     /// `y` [n, out] = x Wᵀ.
-    pub(super) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
+    pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
         let y = MatMut::dense(y, n, self.out);
         match self.packs {
-            Some(packs) => product(y, x, &packs.forward, 1.0),
-            None => linear_compact(y, Mat::dense(x, n, self.input), self.weight(), self.compact, how),
+            Some(packs) => {
+                let pack = || Packed::new(self.input, self.out, |k, n| self.weight[n * self.input + k]);
+                product(y, x, packs.forward.get_or_init(pack), 1.0);
+            }
+            None => linear(y, Into::Set, Mat::dense(x, n, self.input), self.weight(), 1.0, how),
         }
     }
 
@@ -75,7 +68,10 @@ impl Frozen<'_> {
     pub(super) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], scale: f32) {
         let dx = MatMut::dense(dx, n, self.input);
         match self.packs {
-            Some(packs) => product(dx, dy, &packs.backward, scale),
+            Some(packs) => {
+                let pack = || Packed::new(self.out, self.input, |k, n| self.weight[k * self.input + n]);
+                product(dx, dy, packs.backward.get_or_init(pack), scale);
+            }
             None => {
                 matmul(dx, Into::Set, Mat::dense(dy, n, self.out), self.weight(), scale, Threads::All);
             }
@@ -89,24 +85,32 @@ impl Linear {
             weight: &self.weight,
             out: self.out,
             input: self.input,
-            compact: self.compact.as_ref(),
-            packs: self.packs(precision),
+            packs: (precision == Precision::Bf16).then_some(&self.packs),
         }
-    }
-
-    /// The packs, made when they are first asked for; `None` in f32.
-    fn packs(&self, precision: Precision) -> Option<&Packs> {
-        (precision == Precision::Bf16)
-            .then(|| self.packs.get_or_init(|| Packs::of(&self.weight, self.out, self.input)))
     }
 }
 
 impl Decoder {
-    /// The output head [vocab, hidden]; scoring reads it in f32 or bf16.
-    pub(super) fn frozen_head(&self, precision: Precision) -> Frozen<'_> {
-        let (weight, out, input) = (self.head(), self.config.vocab_size, self.config.hidden_size);
-        let packs = (precision == Precision::Bf16)
-            .then(|| self.head_packs.get_or_init(|| Packs::of(weight, out, input)));
-        Frozen { weight, out, input, compact: None, packs }
+    /// The output head [vocab, hidden].
+    pub(crate) fn frozen_head(&self, precision: Precision) -> Frozen<'_> {
+        Frozen {
+            weight: self.head(),
+            out: self.config.vocab_size,
+            input: self.config.hidden_size,
+            packs: (precision == Precision::Bf16).then_some(&self.head_packs),
+        }
+    }
+
+    /// Lets generation multiply with the frozen weights in `precision`, where this machine can. What is generated then
+    /// differs in the last bits of every log-probability, so callers that keep generations must tell the two apart.
+    #[must_use]
+    pub fn generating_in(mut self, precision: Precision) -> Self {
+        self.generation = precision.effective();
+        self
+    }
+
+    /// In what generation multiplies.
+    pub fn generation_precision(&self) -> Precision {
+        self.generation
     }
 }

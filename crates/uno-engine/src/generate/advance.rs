@@ -11,10 +11,9 @@ use crate::decoder::{Block, Decoder, Logits, add_rows, lora_forward, norm_heads}
 use crate::error::EngineError;
 use crate::kernel::activation::swiglu;
 use crate::kernel::attend::attend;
-use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
 use crate::kernel::parallel::in_pool;
-use crate::kernel::product::{How, linear_compact};
+use crate::kernel::product::How;
 use crate::kernel::rope::{Angles, rotate};
 use crate::lora::{Group, LoraWeights};
 
@@ -27,6 +26,8 @@ struct Step<'a> {
     angles: Angles,
     /// Runs of adjacent tokens with the same adapter: first token, number, adapter.
     runs: Vec<(usize, usize, Arc<LoraWeights>)>,
+    /// How frozen weights multiply.
+    how: How,
 }
 
 /// Buffers of a step.
@@ -144,14 +145,24 @@ impl Decoder {
                 sequence.own.len += ids.len();
             }
             Ok(Logits {
-                data: if want_logits { self.last_logits(rows, &order, &buffers.x) } else { Vec::new() },
+                data: if want_logits {
+                    self.last_logits(rows, &order, &buffers.x, step.how)
+                } else {
+                    Vec::new()
+                },
                 vocab,
             })
         })
     }
 
     /// Logits of the last token of each row, in the caller's order.
-    fn last_logits(&self, rows: &[(&mut Sequence, &[u32])], order: &[usize], x: &[f32]) -> Vec<f32> {
+    fn last_logits(
+        &self,
+        rows: &[(&mut Sequence, &[u32])],
+        order: &[usize],
+        x: &[f32],
+        how: How,
+    ) -> Vec<f32> {
         let (hidden, vocab, n) = (self.config.hidden_size, self.config.vocab_size, rows.len());
         let mut last = vec![0.0; n * hidden];
         let mut end = 0;
@@ -162,9 +173,7 @@ impl Decoder {
         let mut normed = vec![0.0; n * hidden];
         norm::forward(&last, &self.norm, self.config.norm_eps, &mut normed, &mut vec![0.0; n]);
         let mut data = vec![0.0; n * vocab];
-        let head = Mat::dense(self.head(), vocab, hidden);
-        let view = MatMut::dense(&mut data, n, vocab);
-        linear_compact(view, Mat::dense(&normed, n, hidden), head, self.compact_head.as_ref(), How::FIXED);
+        self.frozen_head(how.precision).forward(n, &normed, &mut data, how);
         data
     }
 }
@@ -187,7 +196,8 @@ impl<'a> Step<'a> {
             positions.extend((0..ids.len()).map(|t| sequence.len() + t));
         }
         let angles = decoder.frequencies.angles(&positions);
-        Step { config: &decoder.config, n: tokens.len(), tokens, angles, runs }
+        let how = How { precision: decoder.generation_precision(), ..How::FIXED };
+        Step { config: &decoder.config, n: tokens.len(), tokens, angles, runs, how }
     }
 
     /// Adds the adapters' parts of a group to `y`. Many adapters are many small products: a task each then, instead of each
@@ -243,7 +253,7 @@ impl Block {
         let (config, n) = (step.config, step.n);
         let (q, kv) = (config.q_dim(), config.kv_dim());
         norm::forward(&b.x, &self.attention_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
-        self.qkv.forward(n, &b.normed, &mut b.qkv, How::FIXED);
+        self.qkv.forward(n, &b.normed, &mut b.qkv, step.how);
         step.adapt(layer, Group::AttentionIn, &b.normed, &mut b.qkv, &mut b.inner);
         if let Some(norms) = &self.head_norms {
             norm_heads(config, norms, &mut b.qkv, &mut b.raw_qk, &mut b.qk_inverse);
@@ -253,14 +263,14 @@ impl Block {
             rows[*row].0.own.store(layer, *position, &qkv[q..q + kv], &qkv[q + kv..]);
         }
         step.attend(layer, rows, &b.qkv, &mut b.heads);
-        self.out.forward(n, &b.heads, &mut b.projected, How::FIXED);
+        self.out.forward(n, &b.heads, &mut b.projected, step.how);
         step.adapt(layer, Group::AttentionOut, &b.heads, &mut b.projected, &mut b.inner);
         add_rows(&mut b.x, &b.projected);
         norm::forward(&b.x, &self.mlp_norm, config.norm_eps, &mut b.normed, &mut b.inverse);
-        self.gate_up.forward(n, &b.normed, &mut b.gate_up, How::FIXED);
+        self.gate_up.forward(n, &b.normed, &mut b.gate_up, step.how);
         step.adapt(layer, Group::MlpIn, &b.normed, &mut b.gate_up, &mut b.inner);
         swiglu(&b.gate_up, config.intermediate_size, &mut b.activation);
-        self.down.forward(n, &b.activation, &mut b.projected, How::FIXED);
+        self.down.forward(n, &b.activation, &mut b.projected, step.how);
         step.adapt(layer, Group::MlpOut, &b.activation, &mut b.projected, &mut b.inner);
         add_rows(&mut b.x, &b.projected);
     }

@@ -84,29 +84,28 @@ pub(crate) fn product(mut y: MatMut<'_>, x: &[f32], w: &Packed, scale: f32) {
     if y.rows == 0 || w.n == 0 {
         return;
     }
-    LEFT.with_borrow_mut(|left| {
-        let pairs = w.pairs();
-        if left.len() < y.rows * pairs {
-            left.resize(y.rows * pairs, 0);
+    // Taken, not borrowed: a thread that waits for the others below may be given another product meanwhile.
+    let mut buffer = LEFT.take();
+    let pairs = w.pairs();
+    if buffer.len() < y.rows * pairs {
+        buffer.resize(y.rows * pairs, 0);
+    }
+    let left = &mut buffer[..y.rows * pairs];
+    let task = rows_per_task(y.rows);
+    left.par_chunks_mut(task * pairs).zip(x[..y.rows * w.k].par_chunks(task * w.k)).for_each(|(left, x)| {
+        for (left, x) in left.chunks_exact_mut(pairs).zip(x.chunks_exact(w.k)) {
+            convert(x, left);
         }
-        let left = &mut left[..y.rows * pairs];
-        let task = rows_per_task(y.rows);
-        left.par_chunks_mut(task * pairs).zip(x[..y.rows * w.k].par_chunks(task * w.k)).for_each(
-            |(left, x)| {
-                for (left, x) in left.chunks_exact_mut(pairs).zip(x.chunks_exact(w.k)) {
-                    convert(x, left);
-                }
-            },
-        );
-        let job =
-            Job { x: left.as_ptr(), y: y.as_mut_ptr(), stride: y.stride, rows: y.rows, pairs, n: w.n, scale };
-        ranges(w.n.div_ceil(PANEL), 1, &|from, to| {
-            for panel in from..to {
-                // SAFETY: `available` was checked; the panel lies in `w`, whose shape is the job's.
-                unsafe { run_panel(&job, w.data.as_ptr().add(panel * pairs * PANEL), panel * PANEL) };
-            }
-        });
     });
+    let job =
+        Job { x: left.as_ptr(), y: y.as_mut_ptr(), stride: y.stride, rows: y.rows, pairs, n: w.n, scale };
+    ranges(w.n.div_ceil(PANEL), 1, &|from, to| {
+        for panel in from..to {
+            // SAFETY: `available` was checked; the panel lies in `w`, whose shape is the job's.
+            unsafe { run_panel(&job, w.data.as_ptr().add(panel * pairs * PANEL), panel * PANEL) };
+        }
+    });
+    LEFT.set(buffer);
 }
 
 struct Job {
@@ -192,6 +191,7 @@ mod x86 {
     /// `M` rows from `row` against the panel's pairs `from..from + block`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+    #[allow(clippy::needless_range_loop, reason = "see below")]
     unsafe fn tile<const M: usize>(
         job: &Job,
         w: *const u32,
@@ -204,20 +204,21 @@ mod x86 {
         unsafe {
             let mut sums = [[_mm512_setzero_ps(); 4]; M];
             let mut w = w.add(from * PANEL);
-            // Plain loops: closures of `array::from_fn` are not inlined into a function with target features.
+            // Loops over indices: what iterators call is not inlined into a function with target features, and registers
+            // would live in memory.
             for t in 0..block {
                 let mut columns = [_mm512_setzero_si512(); 4];
-                for (j, column) in columns.iter_mut().enumerate() {
-                    *column = _mm512_loadu_si512(w.add(16 * j).cast());
+                for j in 0..4 {
+                    columns[j] = _mm512_loadu_si512(w.add(16 * j).cast());
                 }
-                for (r, sums) in sums.iter_mut().enumerate() {
+                for r in 0..M {
                     let pair = job.x.add((row + r) * job.pairs + from + t).read();
                     let pair = _mm512_set1_epi32(pair.cast_signed());
-                    for (sum, column) in sums.iter_mut().zip(columns) {
-                        *sum = _mm512_dpbf16_ps(
-                            *sum,
+                    for j in 0..4 {
+                        sums[r][j] = _mm512_dpbf16_ps(
+                            sums[r][j],
                             std::mem::transmute::<__m512i, __m512bh>(pair),
-                            std::mem::transmute::<__m512i, __m512bh>(column),
+                            std::mem::transmute::<__m512i, __m512bh>(columns[j]),
                         );
                     }
                 }

@@ -46,6 +46,11 @@ impl<'a> Mat<'a> {
     pub(crate) fn as_ptr(&self) -> *const f32 {
         self.data.as_ptr()
     }
+
+    /// `n` adjacent numbers from `at`, counted from the first element.
+    pub(crate) fn line(&self, at: usize, n: usize) -> &'a [f32] {
+        &self.data[at..at + n]
+    }
 }
 
 /// A row-major matrix that a kernel writes.

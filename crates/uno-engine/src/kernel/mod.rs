@@ -5,12 +5,13 @@
 pub(crate) mod activation;
 pub(crate) mod attend;
 pub(crate) mod bf16;
-pub(crate) mod compact;
 pub(crate) mod dropout;
 pub(crate) mod exp;
+pub(crate) mod lanes;
 pub(crate) mod level;
 pub(crate) mod matrix;
 pub(crate) mod norm;
+pub(crate) mod panel;
 pub(crate) mod parallel;
 pub(crate) mod product;
 pub(crate) mod rope;

@@ -1,8 +1,7 @@
-//! Matrix products: the `gemm` crate for large ones, [`super::skinny`] for a few rows against a long weight.
+//! Matrix products: [`super::panel`] for large ones, [`super::skinny`] for a few rows against a long weight.
 
-use super::compact::Compact;
 use super::matrix::{Mat, MatMut};
-use super::skinny;
+use super::{panel, skinny};
 use crate::decoder::Precision;
 
 /// Whether a product may use all threads of the pool or runs inside a task that is already one of many.
@@ -26,7 +25,7 @@ pub(crate) enum Into {
 /// Whether a row's result may depend, in its last bits, on how many rows are computed together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// The fastest kernel for the shape; `gemm` cuts sums as the shape suggests.
+    /// The fastest kernel for the shape.
     Any,
     /// The same additions in the same order for every row, whatever else is in the batch: generation must not change with its
     /// batch mates.
@@ -53,7 +52,7 @@ impl How {
         How { order: Order::Fixed, threads: Threads::One, precision: Precision::F32 };
 }
 
-/// Up to this many rows the weights are streamed once by the skinny kernel; above it `gemm`'s packing pays.
+/// Up to this many rows the weights are streamed once by the skinny kernel; above it packing pays.
 const SKINNY_ROWS: usize = 32;
 
 /// `out (+)= scale * x * wᵀ` for a row-major weight, with the given promise about the order of additions.
@@ -61,22 +60,6 @@ pub(crate) fn linear(mut out: MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, sc
     match how.order {
         Order::Any => matmul(out, into, x, w.t(), scale, how.threads),
         Order::Fixed => skinny::product(&mut out, into, x, w, scale, how.threads),
-    }
-}
-
-/// [`linear`] with weights that may have a compact form, which generation reads instead.
-pub(crate) fn linear_compact(
-    mut out: MatMut<'_>,
-    x: Mat<'_>,
-    w: Mat<'_>,
-    compact: Option<&Compact>,
-    how: How,
-) {
-    match (how.order, compact) {
-        (Order::Fixed, Some(compact)) => {
-            skinny::product_compact(&mut out, Into::Set, x, compact, 1.0, how.threads);
-        }
-        _ => linear(out, Into::Set, x, w, 1.0, how),
     }
 }
 
@@ -99,33 +82,5 @@ pub(crate) fn matmul(mut out: MatMut<'_>, into: Into, a: Mat<'_>, b: Mat<'_>, sc
         skinny::product(&mut out, into, a, b.t(), scale, threads);
         return;
     }
-    let parallelism = match (threads, rayon::current_num_threads()) {
-        (Threads::One, _) | (_, 1) => gemm::Parallelism::None,
-        (Threads::All, n) => gemm::Parallelism::Rayon(n),
-    };
-    // SAFETY: the views were checked against their slices when they were made, the shapes agree (assert above), and `out`
-    // borrows its slice mutably, so that it overlaps neither input.
-    unsafe {
-        gemm::gemm(
-            out.rows,
-            out.cols,
-            a.cols,
-            out.as_mut_ptr(),
-            1,
-            out.stride as isize,
-            into == Into::Add,
-            a.as_ptr(),
-            a.col_stride as isize,
-            a.row_stride as isize,
-            b.as_ptr(),
-            b.col_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            scale,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
+    panel::matmul(out, into, a, b, scale, threads);
 }

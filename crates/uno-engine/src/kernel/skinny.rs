@@ -4,161 +4,11 @@
 //! Each output is one dot product whose order of additions depends on `k` only, so that a sequence gets the same bits in
 //! any batch and with any number of threads.
 
-use super::compact::Compact;
+use super::lanes::Lanes;
 use super::level::{Level, level};
 use super::matrix::{Mat, MatMut};
 use super::parallel::ranges;
 use super::product::{Into, Threads};
-
-/// A vector register of f32.
-trait Lanes: Copy {
-    const WIDTH: usize;
-    /// # Safety
-    /// The machine has the implementing instruction set (so for all functions here).
-    unsafe fn zero() -> Self;
-    /// # Safety
-    /// `p` is readable for `WIDTH` elements.
-    unsafe fn load(p: *const f32) -> Self;
-    /// # Safety
-    /// `p` is readable for `n < WIDTH` elements; the others become zero.
-    unsafe fn load_part(p: *const f32, n: usize) -> Self;
-    /// # Safety
-    /// See [`Lanes::zero`].
-    unsafe fn fma(self, b: Self, c: Self) -> Self;
-    /// The sum of each of four registers.
-    /// # Safety
-    /// See [`Lanes::zero`].
-    unsafe fn sums(v: [Self; 4]) -> [f32; 4];
-    /// Asks for the memory at `p`, which need not be readable.
-    #[inline(always)]
-    fn prefetch(_p: *const f32) {}
-}
-
-impl Lanes for [f32; 8] {
-    const WIDTH: usize = 8;
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        [0.0; 8]
-    }
-    #[inline(always)]
-    unsafe fn load(p: *const f32) -> Self {
-        // SAFETY: the caller promises WIDTH readable elements.
-        unsafe { p.cast::<[f32; 8]>().read_unaligned() }
-    }
-    #[inline(always)]
-    unsafe fn load_part(p: *const f32, n: usize) -> Self {
-        // SAFETY: the caller promises n readable elements.
-        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
-    }
-    #[inline(always)]
-    unsafe fn fma(self, b: Self, c: Self) -> Self {
-        std::array::from_fn(|i| self[i] * b[i] + c[i])
-    }
-    #[inline(always)]
-    unsafe fn sums(v: [Self; 4]) -> [f32; 4] {
-        v.map(|v| ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7])))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    use super::Lanes;
-
-    /// Sums of four 128-bit registers, one a lane.
-    #[inline(always)]
-    unsafe fn transpose_add(v: [__m128; 4]) -> [f32; 4] {
-        // SAFETY: SSE is part of x86-64; the transmute is between 16-byte plain-data types.
-        unsafe {
-            let a = _mm_add_ps(_mm_unpacklo_ps(v[0], v[1]), _mm_unpackhi_ps(v[0], v[1]));
-            let b = _mm_add_ps(_mm_unpacklo_ps(v[2], v[3]), _mm_unpackhi_ps(v[2], v[3]));
-            let sum = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
-            std::mem::transmute::<__m128, [f32; 4]>(sum)
-        }
-    }
-
-    impl Lanes for __m256 {
-        const WIDTH: usize = 8;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: AVX is there (trait contract).
-            unsafe { _mm256_setzero_ps() }
-        }
-        #[inline(always)]
-        unsafe fn load(p: *const f32) -> Self {
-            // SAFETY: eight readable elements (trait contract).
-            unsafe { _mm256_loadu_ps(p) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(p: *const f32, n: usize) -> Self {
-            // SAFETY: n readable elements (trait contract); the mask keeps the load off the others.
-            unsafe {
-                let index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-                _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), index))
-            }
-        }
-        #[inline(always)]
-        unsafe fn fma(self, b: Self, c: Self) -> Self {
-            // SAFETY: FMA is there (trait contract).
-            unsafe { _mm256_fmadd_ps(self, b, c) }
-        }
-        #[inline(always)]
-        unsafe fn sums(v: [Self; 4]) -> [f32; 4] {
-            // SAFETY: AVX is there (trait contract).
-            unsafe {
-                transpose_add(v.map(|v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))))
-            }
-        }
-        #[inline(always)]
-        fn prefetch(p: *const f32) {
-            // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-        }
-    }
-
-    impl Lanes for __m512 {
-        const WIDTH: usize = 16;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: AVX-512 is there (trait contract).
-            unsafe { _mm512_setzero_ps() }
-        }
-        #[inline(always)]
-        unsafe fn load(p: *const f32) -> Self {
-            // SAFETY: sixteen readable elements (trait contract).
-            unsafe { _mm512_loadu_ps(p) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(p: *const f32, n: usize) -> Self {
-            // SAFETY: n readable elements (trait contract); masked elements are not touched.
-            unsafe { _mm512_maskz_loadu_ps((1u16 << n) - 1, p) }
-        }
-        #[inline(always)]
-        unsafe fn fma(self, b: Self, c: Self) -> Self {
-            // SAFETY: AVX-512 is there (trait contract).
-            unsafe { _mm512_fmadd_ps(self, b, c) }
-        }
-        #[inline(always)]
-        unsafe fn sums(v: [Self; 4]) -> [f32; 4] {
-            // SAFETY: AVX-512 is there (trait contract).
-            unsafe {
-                // Add within 128-bit lanes first: one register then holds all four sums, a quarter per lane.
-                let a = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
-                let b = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
-                let c = _mm512_add_ps(_mm512_shuffle_ps::<0x44>(a, b), _mm512_shuffle_ps::<0xee>(a, b));
-                let d = _mm256_add_ps(_mm512_castps512_ps256(c), _mm512_extractf32x8_ps::<1>(c));
-                let e = _mm_add_ps(_mm256_castps256_ps128(d), _mm256_extractf128_ps::<1>(d));
-                std::mem::transmute::<__m128, [f32; 4]>(e)
-            }
-        }
-        #[inline(always)]
-        fn prefetch(p: *const f32) {
-            // SAFETY: a prefetch of any address is harmless, and SSE is part of x86-64.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-        }
-    }
-}
 
 /// Addresses and shape of one product; shared by the threads, each of which writes other columns of `y`.
 #[derive(Clone, Copy)]
@@ -192,20 +42,32 @@ unsafe impl Sync for Job {}
 
 /// `M` rows of x from `row` against weight rows `from..from+count`, `count <= 4`.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "see below")]
 unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, count: usize) {
     // The hardware does not see through four interleaved streams: while the first rows of x meet these weights, the next
     // weights are asked for.
-    // SAFETY: `row + M <= m`, `from + count <= n`; all addresses lie in the views that `product` was given.
+    // SAFETY: `row + M <= m`, `from + count <= n`; all addresses lie in the views that `product` was given. Loops over
+    // indices, because what iterators and closures call is not inlined into functions with target features, and registers
+    // would live in memory.
     unsafe {
-        let x: [*const f32; M] = std::array::from_fn(|r| job.x.add((row + r) * job.x_stride));
-        let w: [*const f32; 4] = std::array::from_fn(|j| job.w.add((from + j.min(count - 1)) * job.w_stride));
+        let mut x = [job.x; M];
+        for r in 0..M {
+            x[r] = job.x.add((row + r) * job.x_stride);
+        }
+        let mut w = [job.w; 4];
+        for j in 0..4 {
+            w[j] = job.w.add((from + j.min(count - 1)) * job.w_stride);
+        }
         let mut sums = [[L::zero(); 4]; M];
+        let mut wt = [L::zero(); 4];
         let whole = job.k / L::WIDTH * L::WIDTH;
         let mut t = 0;
         while t < whole {
-            let wt: [L; 4] = std::array::from_fn(|j| L::load(w[j].add(t)));
-            if row == 0 && job.ahead > 0 {
-                w.iter().for_each(|w| L::prefetch(w.wrapping_add(job.ahead + t)));
+            for j in 0..4 {
+                wt[j] = L::load(w[j].add(t));
+                if row == 0 && job.ahead > 0 {
+                    L::prefetch(w[j].wrapping_add(job.ahead + t));
+                }
             }
             for r in 0..M {
                 let xt = L::load(x[r].add(t));
@@ -216,7 +78,9 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
             t += L::WIDTH;
         }
         if t < job.k {
-            let wt: [L; 4] = std::array::from_fn(|j| L::load_part(w[j].add(t), job.k - t));
+            for j in 0..4 {
+                wt[j] = L::load_part(w[j].add(t), job.k - t);
+            }
             for r in 0..M {
                 let xt = L::load_part(x[r].add(t), job.k - t);
                 for j in 0..4 {
@@ -224,11 +88,11 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            let sum = L::sums(sums);
+        for r in 0..M {
+            let sum = L::sums(sums[r]);
             let y = job.y.add((row + r) * job.y_stride + from);
-            for (j, sum) in sum.iter().enumerate().take(count) {
-                *y.add(j) = if job.add { sum * job.scale + *y.add(j) } else { sum * job.scale };
+            for j in 0..count {
+                *y.add(j) = if job.add { sum[j] * job.scale + *y.add(j) } else { sum[j] * job.scale };
             }
         }
     }
@@ -311,37 +175,6 @@ pub(crate) fn product(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, sc
         let block = rows_at_a_time(x.cols);
         for first in (0..x.rows).step_by(block) {
             run(level, &job.rows(first, block.min(x.rows - first)), from, to);
-        }
-    });
-}
-
-/// Weight rows that are expanded at a time: they and a row of x stay in the first-level cache.
-const EXPANDED: usize = 4;
-
-/// [`product`] with compact weights; the same bits as with their f32 form.
-pub(crate) fn product_compact(
-    y: &mut MatMut<'_>,
-    into: Into,
-    x: Mat<'_>,
-    w: &Compact,
-    scale: f32,
-    threads: Threads,
-) {
-    assert!(x.cols == w.cols && y.cols == w.rows);
-    let level = level();
-    let job = Job { w_stride: w.cols, ..job(y, into, x, scale) };
-    over_columns(&job, w.rows, threads, &|from, to| {
-        let mut expanded = vec![0.0; EXPANDED * w.cols];
-        let block = rows_at_a_time(x.cols);
-        for first in (0..x.rows).step_by(block) {
-            let part = job.rows(first, block.min(x.rows - first));
-            for column in (from..to).step_by(EXPANDED) {
-                let n = EXPANDED.min(to - column);
-                w.expand(column, column + n, &mut expanded[..n * w.cols]);
-                // SAFETY: `column` is a column of `y`.
-                let y = unsafe { part.y.add(column) };
-                run(level, &Job { w: expanded.as_ptr(), y, ..part }, 0, n);
-            }
         }
     });
 }

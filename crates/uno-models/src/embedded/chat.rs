@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::ThreadPool;
 use uno_engine::weights::GgufFile;
-use uno_engine::{Decoder, LoraWeights, Packed};
+use uno_engine::{Decoder, LoraWeights, Packed, Precision};
 use uno_types::role::OnGeneration;
 use uno_types::{AdapterRef, ChatModel, Constraint, GenerationRequest, Message, ModelError};
 
@@ -33,6 +33,8 @@ pub struct EmbeddedOptions {
     pub prefix_bytes: usize,
     /// Most bytes of adapters kept between calls.
     pub adapter_bytes: usize,
+    /// In what generation multiplies with the frozen weights, where this machine can.
+    pub precision: Precision,
 }
 
 impl Default for EmbeddedOptions {
@@ -45,6 +47,7 @@ impl Default for EmbeddedOptions {
             kv_bytes: 1024 * MIB,
             prefix_bytes: 256 * MIB,
             adapter_bytes: 512 * MIB,
+            precision: Precision::F32,
         }
     }
 }
@@ -118,7 +121,7 @@ impl EmbeddedChat {
         };
         Ok(Self {
             name,
-            decoder: Arc::new(decoder),
+            decoder: Arc::new(decoder.generating_in(options.precision)),
             tokenizer: Arc::new(tokenizer),
             template,
             ends,
@@ -223,10 +226,15 @@ impl EmbeddedChat {
 }
 
 impl ChatModel for EmbeddedChat {
-    /// Name, hash of the weights, hash of the template: another template makes other prompts of the same messages.
+    /// Name, hash of the weights, hash of the template (another template makes other prompts of the same messages), and the
+    /// precision when it is not f32.
     fn id(&self) -> String {
         let short = |hash: &str| hash.chars().take(16).collect::<String>();
-        format!("{}@{}.{}", self.name, short(self.decoder.hash()), short(self.template.hash()))
+        let precision = match self.decoder.generation_precision() {
+            Precision::F32 => "",
+            Precision::Bf16 => ".bf16",
+        };
+        format!("{}@{}.{}{precision}", self.name, short(self.decoder.hash()), short(self.template.hash()))
     }
 
     fn context_length(&self) -> usize {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 /// Measures the engine and makes simulated logs.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --json\n  uno bench generate --batch 8"
+    after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --json\n  uno bench generate --batch 8 --dtype bf16"
 )]
 pub struct BenchArgs {
     /// What to do.
@@ -54,14 +54,26 @@ pub struct TrainArgs {
 
 /// Measures decoding.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:\n  uno bench generate --batch 8 --tokens 128 --json")]
+#[command(after_long_help = "Example:\n  uno bench generate --batch 8 --adapters 8 --dtype bf16 --json")]
 pub struct GenerateArgs {
     /// Rows that decode at once
     #[arg(long, default_value_t = 8)]
     pub batch: usize,
-    /// Tokens per row
-    #[arg(long, default_value_t = 128)]
-    pub tokens: usize,
+    /// Tokens of each prompt
+    #[arg(long, value_name = "N", default_value_t = 124)]
+    pub prompt_tokens: usize,
+    /// New tokens per row
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub new_tokens: usize,
+    /// Different adapters among the rows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub adapters: usize,
+    /// Their rank
+    #[arg(long, default_value_t = 64)]
+    pub rank: usize,
+    /// Numbers in which frozen weights are multiplied
+    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
+    pub dtype: String,
     /// Model: a name or a path
     #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]
     pub model: String,
@@ -69,11 +81,14 @@ pub struct GenerateArgs {
 
 /// Measures embedding.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:\n  uno bench embed --texts 200 --json")]
+#[command(after_long_help = "Example:\n  uno bench embed --texts texts.jsonl --json")]
 pub struct EmbedArgs {
-    /// Number of texts of about 65 tokens
-    #[arg(long, default_value_t = 200)]
-    pub texts: usize,
+    /// Texts, one JSON string a line or one JSON list; made up when not given
+    #[arg(long, value_name = "FILE")]
+    pub texts: Option<PathBuf>,
+    /// How many made-up texts of about 65 tokens
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub count: usize,
     /// Model: a name or a path
     #[arg(long, default_value = uno_models::registry::DEFAULT_EMBEDDER)]
     pub model: String,

@@ -6,7 +6,7 @@ use uno_learn::distil::DistilOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
 use uno_learn::verify::VerifyOptions;
-use uno_train::TrainConfig;
+use uno_train::{Precision, TrainConfig};
 
 /// Everything a run depends on besides its logs. Stored in `run.json` as resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,11 +107,13 @@ pub struct EngineSettings {
     pub max_batch: usize,
     /// Threads; 0: one per core. Results do not depend on it.
     pub threads: usize,
+    /// Numbers in which generation multiplies with the model's weights: `f32`, or `bf16` on machines with AVX512-BF16.
+    pub precision: Precision,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { max_batch: 32, threads: 0 }
+        Self { max_batch: 32, threads: 0, precision: Precision::F32 }
     }
 }
 

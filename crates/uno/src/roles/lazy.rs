@@ -46,8 +46,13 @@ impl Opened {
 /// When the files are missing or damaged.
 pub fn open_embedded(path: &Path, settings: &Settings) -> anyhow::Result<EmbeddedChat> {
     let threads = (settings.engine.threads > 0).then_some(settings.engine.threads);
-    let options =
-        EmbeddedOptions { max_batch: settings.engine.max_batch, threads, ..EmbeddedOptions::default() };
+    let engine = &settings.engine;
+    let options = EmbeddedOptions {
+        max_batch: engine.max_batch,
+        threads,
+        precision: engine.precision,
+        ..EmbeddedOptions::default()
+    };
     EmbeddedChat::open(path, options).with_context(|| format!("opening {}", path.display()))
 }
 

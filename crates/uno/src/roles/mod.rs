@@ -8,8 +8,10 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context;
 use uno_models::EmbeddedChat;
 use uno_store::{
-    CachedChat, CachedEmbedder, EmbeddingCache, GenerationCache, ModelStamp, RunDir, TokenLedger, manifest,
+    CachedChat, CachedEmbedder, EmbeddingCache, GenerationCache, ModelStamp, RunDir, TokenLedger, hash,
+    manifest,
 };
+use uno_train::Precision;
 use uno_types::{ChatModel, Embedder, Reranker};
 
 use crate::config::{ModelSettings, Settings};
@@ -190,9 +192,14 @@ impl Opening<'_> {
     ) -> anyhow::Result<(CachedChat<LazyChat>, Arc<LazyChat>)> {
         let location = Location::of(role, model)?;
         let lazy = LazyChat::new(location.clone(), self.settings, self.run.root());
-        let id = self.known_or(role, &location, || lazy.open_id())?;
+        let mut stamp = location.stamp()?;
+        let precision = self.settings.engine.precision.effective();
+        if !model.is_remote() && precision != Precision::F32 {
+            stamp = hash::of_value(&(stamp, precision));
+        }
+        let id = self.known_or(role, &location, &stamp, || lazy.open_id())?;
         lazy.set_id(&id);
-        stamps.push((role, ModelStamp { location: location.to_string(), stamp: location.stamp()?, id }));
+        stamps.push((role, ModelStamp { location: location.to_string(), stamp, id }));
         let lazy = Arc::new(lazy);
         let cached =
             CachedChat::new(LazyChat::clone(&lazy), Arc::clone(&self.generations), Arc::clone(&self.ledger));
@@ -206,10 +213,10 @@ impl Opening<'_> {
     ) -> anyhow::Result<LazyEmbedder> {
         let location = Location::of("embedder", model)?;
         let lazy = LazyEmbedder::new(location.clone(), self.settings);
-        let id = self.known_or("embedder", &location, || lazy.open_id())?;
+        let stamp = location.stamp()?;
+        let id = self.known_or("embedder", &location, &stamp, || lazy.open_id())?;
         lazy.set_id(&id);
-        stamps
-            .push(("embedder", ModelStamp { location: location.to_string(), stamp: location.stamp()?, id }));
+        stamps.push(("embedder", ModelStamp { location: location.to_string(), stamp, id }));
         Ok(lazy)
     }
 
@@ -218,9 +225,9 @@ impl Opening<'_> {
         &self,
         role: &str,
         location: &Location,
+        stamp: &str,
         open: impl FnOnce() -> anyhow::Result<String>,
     ) -> anyhow::Result<String> {
-        let stamp = location.stamp()?;
         let known = self.run.manifest().models.get(role);
         match known.filter(|m| m.stamp == stamp && m.location == location.to_string() && !m.id.is_empty()) {
             Some(known) => Ok(known.id.clone()),

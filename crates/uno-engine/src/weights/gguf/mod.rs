@@ -5,7 +5,6 @@
 //! read.
 
 mod arch;
-mod blocks;
 mod names;
 mod read;
 mod tokenizer;
