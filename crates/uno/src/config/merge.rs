@@ -99,6 +99,14 @@ impl Merged {
         }
     }
 
+    /// Critics are trained where Experts are, unless something else was said.
+    pub fn inherit_backend(&mut self) {
+        let Some(backend) = self.values.get("train.backend").cloned() else { return };
+        if let Some(slot) = self.values.get_mut("critic.backend").filter(|s| s.1 == Origin::Default) {
+            *slot = backend;
+        }
+    }
+
     /// The known key that looks most like `key`, if any looks like it.
     fn nearest(&self, key: &str) -> Option<String> {
         let leaf = |k: &str| k.rsplit('.').next().unwrap_or(k).to_owned();
