@@ -163,7 +163,11 @@ def main(words):
             kind = "memory"
         message = f"{type(error).__name__}: {error}" if kind not in ("settings", "version") else str(error)
         failure = {"kind": kind or "error", "message": message.strip()[:2000]}
-        (directory / "failure.json").write_text(json.dumps(failure), encoding="utf-8")
+        try:
+            with open(directory / "failure.json", "x", encoding="utf-8") as file:  # the first of all ranks is the cause
+                json.dump(failure, file)
+        except FileExistsError:
+            pass
         raise
 
 

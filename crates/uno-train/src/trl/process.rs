@@ -35,7 +35,8 @@ pub(super) fn command(
         command.arg("--config_file").arg(path);
     }
     command.arg(script).args(words);
-    command.env("PYTHONUNBUFFERED", "1").env("TOKENIZERS_PARALLELISM", "false");
+    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("TOKENIZERS_PARALLELISM", "false");
     Ok(command)
 }
 
