@@ -153,8 +153,8 @@ fn every_failure_says_what_to_do() {
     };
     let cases = [
         (
-            told("import", "No module named 'trl'"),
-            ["No module named 'trl'", "pip install torch==2.9.0 trl==0.24.0"],
+            told("import", "No module named trl"),
+            ["No module named trl", "pip install torch==2.9.0 trl==0.24.0"],
         ),
         (told("version", "trl 0.30.0 is installed"), ["trl 0.30.0 is installed", "pip install"]),
         (told("memory", "CUDA out of memory"), ["CUDA out of memory", "docs/OPERATIONS.md"]),
