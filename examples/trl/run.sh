@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains by UNO's own trainer and by TRL, on the CPU, and compares: run.sh WORK_DIR
 # WORK_DIR keeps TRL's environment (6 GB), the model and the runs, so that a second call is quick.
-# UNO_TRL_VENV names an environment that is there already, UNO_BIN a built binary; CONVERSATIONS=24 takes more logs.
+# UNO_TRL_VENV names an environment that is there already, UNO_BIN a built binary; CONVERSATIONS=52 takes more logs than 24.
 set -euo pipefail
 work=$(mkdir -p "${1:?usage: run.sh WORK_DIR}" && cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,13 +24,15 @@ if [ ! -f "$work/model/config.json" ]; then
     'import json, sys; print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == "SmolLM2-135M-Instruct"))')
   "$venv/bin/python" examples/vllm/gguf_to_hf.py "$gguf" "$work/model"
 fi
-grep -m "${CONVERSATIONS:-16}" '"id":"cooking-' examples/logs/conversations.jsonl > "$work/logs.jsonl"
+grep -m "${CONVERSATIONS:-24}" '"id":"cooking-' examples/logs/conversations.jsonl > "$work/logs.jsonl"
 
-learn() { # learn RUN MORE…
-  local run=$1
-  shift
-  "$uno" learn --logs "$work/logs.jsonl" --run "$run" --config "$here/uno.toml" --set "target.model=$work/model" \
-    --set "trl.launcher=[\"$venv/bin/accelerate\", \"launch\"]" --json "$@"
+words() { # RUN MORE…
+  command=("$uno" learn --logs "$work/logs.jsonl" --run "$1" --config "$here/uno.toml" --set "target.model=$work/model"
+    --set "trl.launcher=[\"$venv/bin/accelerate\", \"launch\"]" --json "${@:2}")
+}
+learn() {
+  words "$@"
+  "${command[@]}"
 }
 steps() { grep -c '"event": *"step"' "$1" 2> /dev/null || true; }
 
@@ -51,7 +53,8 @@ fi
 log=$work/trl/training/c00-expert-trl/training.jsonl
 if [ "$(steps "$log")" = "" ] || [ "$(steps "$log")" = 0 ]; then
   echo "-- killed after three steps"
-  learn "$work/trl" > /dev/null 2>&1 &
+  words "$work/trl"
+  "${command[@]}" > /dev/null 2>&1 &
   while [ "$(steps "$log")" = "" ] || [ "$(steps "$log")" -lt 3 ]; do
     kill -0 $! || { echo "it ended too early"; exit 1; }
     sleep 0.2

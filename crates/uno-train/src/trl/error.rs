@@ -29,7 +29,7 @@ pub enum TrlError {
     NoAccelerateConfig(PathBuf),
     /// The base model is not in TRL's form.
     #[error(
-        "TRL cannot train on {}: {what}; set trl.weights to the Hugging Face directory (config.json, *.safetensors, tokenizer) of the model that target.weights or target.model holds, for example after `hf download Qwen/Qwen3-8B --local-dir DIR`; examples/vllm/gguf_to_hf.py writes one from the default model's GGUF", .path.display()
+        "TRL cannot train on {}: {what}; set trl.weights to the Hugging Face directory (config.json, *.safetensors) of the model that target.weights or target.model holds, for example after `hf download Qwen/Qwen3-8B --local-dir DIR`; examples/vllm/gguf_to_hf.py writes one from the default model's GGUF", .path.display()
     )]
     Base {
         /// Where it should be.

@@ -99,7 +99,8 @@ def train(directory):
     import trl
     from datasets import Dataset
     from peft import LoraConfig, PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from tokenizers import Tokenizer, models
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback
 
     config = job["config"]
     weights = loss_weights(config)
@@ -116,9 +117,11 @@ def train(directory):
     data = {"train_dataset": Dataset.from_list(rows(directory / "train.jsonl", weights))}
     if job["validation"]:
         data["eval_dataset"] = Dataset.from_list(rows(directory / "validation.jsonl", weights))
+    # TRL wants a tokenizer, if only for the id that it pads with; what is padded is masked, so any id will do.
+    nothing = Tokenizer(models.WordLevel({"<pad>": 0}, unk_token="<pad>"))
+    padding = PreTrainedTokenizerFast(tokenizer_object=nothing, pad_token="<pad>", eos_token="<pad>")
     trainer = metered(trl.DPOTrainer if weights else trl.SFTTrainer, order)(
-        model=model, args=args, processing_class=AutoTokenizer.from_pretrained(base, local_files_only=True),
-        callbacks=[report], **data)
+        model=model, args=args, processing_class=padding, callbacks=[report], **data)
     report.trainer = trainer
 
     marked = (directory / "checkpoints").glob(f"checkpoint-*/{COMPLETE}")
