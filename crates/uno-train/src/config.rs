@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uno_engine::{LoraConfig, Precision, Target};
 
+use crate::backend::Backend;
 use crate::error::TrainError;
 use crate::loss::DpoSettings;
 use crate::optim::AdamWSettings;
@@ -11,6 +12,9 @@ use crate::optim::AdamWSettings;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
+    /// Who trains: `native` (the embedded engine, on the CPU) or `trl` (TRL in a Python process, on GPUs: table `trl`).
+    /// Critics go where Experts go unless `critic.backend` says otherwise.
+    pub backend: Backend,
     /// Rank of the LoRA matrices.
     pub rank: usize,
     /// LoRA alpha; the adapter's output is scaled with alpha / rank.
@@ -49,9 +53,10 @@ pub struct TrainConfig {
     /// Optimiser steps between resume points (there is one after each epoch in any case).
     pub checkpoint_every_steps: usize,
     /// Numbers in which frozen weights are multiplied: f32, or bf16 where the machine has AVX512-BF16 (about a third
-    /// faster, 0.5 GB more memory for a model of 135 M parameters).
+    /// faster, 0.5 GB more memory for a model of 135 M parameters). With `trl`, bf16 loads the base in bf16.
     pub precision: Precision,
-    /// Reproduces a quirk of TRL 0.24: chosen targets with id 0 are left out of the likelihood term of DPO+SFT.
+    /// Reproduces a quirk of TRL 0.24: chosen targets with id 0 are left out of the likelihood term of DPO+SFT. TRL itself
+    /// does so whatever this says.
     pub ignore_id_zero: bool,
     /// The run stops when the loss stays above this multiple of its first value for three steps.
     pub explosion_ratio: f64,
@@ -75,6 +80,7 @@ pub enum Loss {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
+            backend: Backend::Native,
             rank: 64,
             alpha: 128.0,
             dropout: 0.05,

@@ -60,6 +60,9 @@ pub enum TrainError {
         /// The engine's words.
         source: EngineError,
     },
+    /// TRL's side failed.
+    #[error(transparent)]
+    Trl(#[from] crate::trl::TrlError),
     /// A file could not be read or written; the message names it.
     #[error("{doing} in {}: {source}", .dir.display())]
     Io {

@@ -2,12 +2,14 @@
 //!
 //! - [`train`] runs a whole training, with a PEFT checkpoint per epoch, and can be killed and called again at any moment;
 //! - [`loss`] and [`optim`] are the pure parts: losses over per-token log-probabilities, AdamW, the schedule, clipping;
+//! - [`trl`] runs the same training in TRL, for models that need GPUs;
 //! - [`bench_training`] measures speed and memory.
 //!
 //! The losses are those of TRL 0.24 (checked against values and gradients that TRL computed). Three things differ by
 //! choice: nothing is ever cut (longer examples are refused and reported), a pair's prompt goes through the model once
 //! for both completions, and reference log-probabilities are computed once per pair instead of once per epoch.
 
+mod backend;
 mod bench;
 mod checkpoint;
 mod config;
@@ -21,7 +23,9 @@ mod pack;
 mod precision;
 mod reference;
 mod run;
+pub mod trl;
 
+pub use backend::Backend;
 pub use bench::{BenchReport, bench_training};
 pub use config::{Loss, TrainConfig};
 pub use data::{PreferenceExample, Refused, SftExample, TrainData};

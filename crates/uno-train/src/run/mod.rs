@@ -1,8 +1,8 @@
 //! A whole run: from examples to one PEFT checkpoint per epoch, resumable at any moment.
 
 mod guard;
-mod output;
-mod prepare;
+pub(crate) mod output;
+pub(crate) mod prepare;
 pub(crate) mod stepper;
 mod validate;
 

@@ -115,7 +115,8 @@ impl<'e> Output<'e> {
     }
 }
 
-fn started(prepared: &Prepared<'_>) -> TrainEvent {
+/// The first event of a run.
+pub(crate) fn started(prepared: &Prepared<'_>) -> TrainEvent {
     TrainEvent::Started {
         examples: prepared.examples.len(),
         validation: prepared.held_out.len(),
@@ -142,7 +143,7 @@ fn happened_by(line: &str, progress: &Progress) -> bool {
 }
 
 /// Removes the checkpoints of a run that cannot be continued, so that none of its epochs passes for one of ours.
-fn remove_checkpoints(dir: &Path) -> std::io::Result<()> {
+pub(crate) fn remove_checkpoints(dir: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();

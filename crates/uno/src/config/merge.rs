@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
+use uno_train::Backend;
 
 use super::{ConfigError, Settings};
 
@@ -96,6 +98,17 @@ impl Merged {
             if key.ends_with(".seed") && slot.1 == Origin::Default {
                 *slot = (seed.clone(), origin.clone());
             }
+        }
+    }
+
+    /// Critics are trained where Experts are, unless something else was said.
+    pub fn inherit_backend(&mut self) {
+        let Some(backend) = self.values.get("train.backend").cloned() else { return };
+        if Backend::deserialize(&backend.0).is_err() {
+            return; // said once, of the key that was written
+        }
+        if let Some(slot) = self.values.get_mut("critic.backend").filter(|s| s.1 == Origin::Default) {
+            *slot = backend;
         }
     }
 

@@ -82,6 +82,7 @@ pub fn merged_over(defaults: &Settings, args: &SettingsArgs) -> Result<Merged, C
     sources::environment(&mut merged, std::env::vars())?;
     sources::flags(&mut merged, &args.set)?;
     merged.inherit_seed();
+    merged.inherit_backend();
     Ok(merged)
 }
 

@@ -6,7 +6,8 @@ use uno_learn::distil::DistilOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
 use uno_learn::verify::VerifyOptions;
-use uno_train::{Precision, TrainConfig};
+use uno_train::trl::TrlSettings;
+use uno_train::{Backend, Precision, TrainConfig};
 
 /// Everything a run depends on besides its logs. Stored in `run.json` as resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub train: TrainConfig,
     /// Training of Critics (METHOD §5).
     pub critic: TrainConfig,
+    /// TRL, for `train.backend = "trl"`.
+    pub trl: TrlSettings,
     /// Verification (METHOD §6).
     pub verify: VerifyOptions,
     /// Selection (METHOD §7).
@@ -63,6 +66,7 @@ impl Default for Settings {
             cluster: ClusterSettings::default(),
             train: TrainConfig::expert(),
             critic: TrainConfig::critic(),
+            trl: TrlSettings::default(),
             verify: VerifyOptions::default(),
             plan: PlanOptions::default(),
         }
@@ -156,6 +160,11 @@ impl Default for ClusterSettings {
 }
 
 impl Settings {
+    /// Whether TRL trains anything.
+    pub fn uses_trl(&self) -> bool {
+        [&self.train, &self.critic].iter().any(|config| config.backend == Backend::Trl)
+    }
+
     /// Ranges that types cannot express: the key and what is wrong.
     pub(super) fn check(&self) -> Result<(), (String, String)> {
         share("plan.gap_threshold", self.plan.gap_threshold)?;

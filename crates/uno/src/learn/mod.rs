@@ -25,7 +25,7 @@ pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
 pub use results::Results;
-pub use trainer::is_named_for;
+pub use trainer::{is_named_for, trl_base};
 
 use crate::config::Settings;
 use crate::output::Console;

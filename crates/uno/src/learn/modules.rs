@@ -58,6 +58,7 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
     let depends = (
         read,
         (&settings.train, &settings.critic, settings.seed, settings.cluster.min_pairs, &settings.plan),
+        settings.uses_trl().then_some(&settings.trl.weights),
         pipeline.roles()?.weights_id().to_owned(),
     );
     pipeline.stage(&round.stage("train"), &depends, |p| {

@@ -1,16 +1,18 @@
 //! Trains one module of one cluster and describes the outcome (METHOD §5).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use uno_models::embedded::probe;
 use uno_models::{EmbeddedChat, Fingerprint};
 use uno_store::hash;
-use uno_train::{TrainConfig, TrainData, TrainEvent};
+use uno_train::trl::TrlTrainer;
+use uno_train::{Backend, TrainConfig, TrainData, TrainEvent};
 use uno_types::{AdapterKind, AdapterRef};
 
 use super::Pipeline;
 use super::artefacts::{Checkpoint, CurvePoint, TrainedModule};
+use crate::config::Settings;
 
 /// What to train.
 pub struct Job {
@@ -38,9 +40,13 @@ impl Job {
         }
     }
 
-    /// Where the trainer works, inside the run directory.
+    /// Where the trainer works, inside the run directory. Each backend has its own, since neither goes on from the other's.
     fn dir(&self) -> String {
-        format!("training/c{:02}-{}", self.cluster, self.kind.as_str())
+        let suffix = match self.config.backend {
+            Backend::Native => "",
+            Backend::Trl => "-trl",
+        };
+        format!("training/c{:02}-{}{suffix}", self.cluster, self.kind.as_str())
     }
 }
 
@@ -57,13 +63,21 @@ pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyh
     let mut bar = pipeline.console.bar(&format!("train c{:02} {}", job.cluster, job.kind.as_str()), 0);
     let mut curve: Vec<CurvePoint> = Vec::new();
     let validation = (!job.validation.is_empty()).then_some(&job.validation);
-    let outcome =
-        uno_train::train(weights.decoder(), &job.train, validation, &job.config, &out, &mut |event| {
-            if let TrainEvent::Step(step) = event {
-                bar.at(step.step, step.total_steps);
-                bar.say(format!("loss {:.3}, {:.0} tokens/s", step.loss, step.tokens_per_second));
-            }
-        });
+    let mut events = |event: &TrainEvent| {
+        if let TrainEvent::Step(step) = event {
+            bar.at(step.step, step.total_steps);
+            bar.say(format!("loss {:.3}, {:.0} tokens/s", step.loss, step.tokens_per_second));
+        }
+    };
+    let decoder = weights.decoder();
+    let outcome = match job.config.backend {
+        Backend::Native => uno_train::train(decoder, &job.train, validation, &job.config, &out, &mut events),
+        Backend::Trl => {
+            let base = trl_base(pipeline.settings)?;
+            let trainer = TrlTrainer { settings: &pipeline.settings.trl, decoder, base: &base };
+            trainer.train(&job.train, validation, &job.config, &out, &mut events)
+        }
+    };
     drop(bar);
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -98,6 +112,19 @@ pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyh
         checkpoints,
         curve,
     })
+}
+
+/// The base model that TRL reads: `trl.weights`, or what the embedded engine trains on.
+///
+/// # Errors
+/// When there is no such model.
+pub fn trl_base(settings: &Settings) -> anyhow::Result<PathBuf> {
+    let name = match (settings.trl.weights.as_str(), settings.target.is_remote()) {
+        ("", true) => &settings.target.weights,
+        ("", false) => &settings.target.model,
+        (name, _) => name,
+    };
+    uno_models::registry::resolve(name).context("the base model for TRL (trl.weights)")
 }
 
 /// What an adapter's name ends with: the first twelve digits of its weights' hash.

@@ -1,5 +1,7 @@
 //! `uno doctor`.
 
+mod trl;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -54,6 +56,7 @@ pub fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
             "an estimate; set reranker.model and reranker.url for the published measure",
         ));
     }
+    findings.extend(trl::findings(&settings));
     if let Some(path) = &args.run {
         findings.extend(run_dir(path));
     }
