@@ -51,6 +51,8 @@ pub struct TrainConfig {
     /// Numbers in which frozen weights are multiplied: f32, or bf16 where the machine has AVX512-BF16 (about a third
     /// faster, 0.5 GB more memory for a model of 135 M parameters).
     pub precision: Precision,
+    /// Writes `events.out.tfevents.uno` beside `training.jsonl`, for `tensorboard --logdir RUN/training`.
+    pub tensorboard: bool,
     /// Reproduces a quirk of TRL 0.24: chosen targets with id 0 are left out of the likelihood term of DPO+SFT.
     pub ignore_id_zero: bool,
     /// The run stops when the loss stays above this multiple of its first value for three steps.
@@ -94,6 +96,7 @@ impl Default for TrainConfig {
             max_length: 12_000,
             checkpoint_every_steps: 10,
             precision: Precision::F32,
+            tensorboard: false,
             ignore_id_zero: false,
             explosion_ratio: 10.0,
         }

@@ -21,6 +21,7 @@ mod pack;
 mod precision;
 mod reference;
 mod run;
+mod tensorboard;
 
 pub use bench::{BenchReport, bench_training};
 pub use config::{Loss, TrainConfig};
