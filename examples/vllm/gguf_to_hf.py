@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a Llama GGUF as the Hugging Face directory that vLLM serves.
 
-    gguf_to_hf.py MODEL.gguf OUT_DIR
+    gguf_to_hf.py MODEL.gguf OUT_DIR [bfloat16|float32]
 
 Needs gguf, torch, safetensors and transformers (vLLM's environment has all but gguf). transformers reads this GGUF's
 tokenizer wrongly (it takes the BPE for SentencePiece, prepends a BOS and swaps the end token), so the tokenizer is built
@@ -19,6 +19,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 source, out = sys.argv[1:3]
+dtype = sys.argv[3] if len(sys.argv) > 3 else "bfloat16"
 os.makedirs(out, exist_ok=True)
 reader = GGUFReader(source)
 
@@ -58,11 +59,11 @@ for tensor in reader.tensors:
         weight = unpermute(weight, heads)
     if ".attn_k." in tensor.name:
         weight = unpermute(weight, kv_heads)
-    tensors[hf_name(tensor.name)] = weight.to(torch.bfloat16).contiguous()
+    tensors[hf_name(tensor.name)] = weight.to(getattr(torch, dtype)).contiguous()
 save_file(tensors, f"{out}/model.safetensors", metadata={"format": "pt"})
 
 config = {
-    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "dtype": "bfloat16",
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "dtype": dtype,
     "hidden_size": hidden, "intermediate_size": value("llama.feed_forward_length"), "num_hidden_layers": layers,
     "num_attention_heads": heads, "num_key_value_heads": kv_heads, "head_dim": hidden // heads,
     "rms_norm_eps": round(value("llama.attention.layer_norm_rms_epsilon"), 10), "rope_theta": value("llama.rope.freq_base"),

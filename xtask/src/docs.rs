@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "",
     "demo",
     "models",
@@ -23,6 +23,8 @@ const COMMANDS: [&str; 20] = [
     "adapters",
     "adapters list",
     "adapters verify",
+    "adapters export",
+    "adapters rollback",
     "bench",
     "bench train",
     "bench generate",

@@ -5,7 +5,7 @@
 //! - [`weights`] opens GGUF files and Hugging Face directories,
 //! - [`decoder`] is the frozen model: scoring, training passes and all-position logits,
 //! - [`generate`] continues many sequences at once over a KV cache,
-//! - [`lora`] holds adapters and their gradients and reads and writes PEFT directories,
+//! - [`lora`] holds adapters and their gradients and reads and writes PEFT directories and GGUF LoRA files,
 //! - [`bert`] is the sentence encoder.
 
 pub mod bert;

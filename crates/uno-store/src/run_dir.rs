@@ -60,6 +60,11 @@ impl RunDir {
         self.root.join(relative)
     }
 
+    /// The published plans.
+    pub fn plans(&self) -> crate::Plans {
+        crate::Plans::new(&self.root)
+    }
+
     /// The manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

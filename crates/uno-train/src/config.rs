@@ -55,6 +55,8 @@ pub struct TrainConfig {
     /// Numbers in which frozen weights are multiplied: f32, or bf16 where the machine has AVX512-BF16 (about a third
     /// faster, 0.5 GB more memory for a model of 135 M parameters). With `trl`, bf16 loads the base in bf16.
     pub precision: Precision,
+    /// Writes `events.out.tfevents.uno` beside `training.jsonl`, for `tensorboard --logdir RUN/training`.
+    pub tensorboard: bool,
     /// Reproduces a quirk of TRL 0.24: chosen targets with id 0 are left out of the likelihood term of DPO+SFT. TRL itself
     /// does so whatever this says.
     pub ignore_id_zero: bool,
@@ -100,6 +102,7 @@ impl Default for TrainConfig {
             max_length: 12_000,
             checkpoint_every_steps: 10,
             precision: Precision::F32,
+            tensorboard: false,
             ignore_id_zero: false,
             explosion_ratio: 10.0,
         }

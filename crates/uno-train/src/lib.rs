@@ -23,6 +23,7 @@ mod pack;
 mod precision;
 mod reference;
 mod run;
+mod tensorboard;
 pub mod trl;
 
 pub use backend::Backend;

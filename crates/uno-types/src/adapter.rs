@@ -22,11 +22,11 @@ impl AdapterKind {
     }
 }
 
-/// An adapter as a model is asked to use it: a content-hash name that is never reused, and the PEFT directory.
+/// An adapter as a model is asked to use it: a content-hash name that is never reused, and where its files lie.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AdapterRef {
     /// For example `c07-expert-3fa9c1d2e4b5`.
     pub name: String,
-    /// Directory with `adapter_model.safetensors` and `adapter_config.json`.
+    /// Directory with `adapter_model.safetensors` and `adapter_config.json` (PEFT); the embedded engine reads a `.gguf` file, too.
     pub dir: String,
 }

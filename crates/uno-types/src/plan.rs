@@ -55,6 +55,9 @@ pub struct Plan {
     pub target: String,
     /// Name of the embedder whose space the centroids live in.
     pub embedder: String,
+    /// The centroids that it routes by, inside the run directory; absent: those of the run (plans of earlier versions).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centroids: Option<String>,
     /// Largest Euclidean distance to a centroid at which a query still belongs to the cluster; absent: always.
     pub max_distance: Option<f64>,
     /// One entry per cluster, sorted by cluster.

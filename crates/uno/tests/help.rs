@@ -12,7 +12,7 @@ mod support;
 
 use support::{Bench, text};
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["demo"],
     &["models"],
@@ -27,6 +27,8 @@ const COMMANDS: [&[&str]; 17] = [
     &["doctor"],
     &["adapters"],
     &["adapters", "list"],
+    &["adapters", "export"],
+    &["adapters", "rollback"],
     &["bench"],
     &["bench", "train"],
     &["bench", "simulate"],

@@ -110,6 +110,7 @@ fn killed_at_random_moments_it_ends_with_the_same_artefacts_and_pays_once() {
         if child.try_wait().unwrap().is_some_and(|status| status.success()) {
             // It was done before the blow: begin the last stages anew.
             std::fs::remove_file(bench.path("run").join("plan.json")).unwrap();
+            std::fs::remove_dir_all(bench.path("run").join("plans")).unwrap();
         }
         child.kill().unwrap();
         child.wait().unwrap();

@@ -6,6 +6,9 @@ use super::target::{LoraConfig, Side, Target, TensorName};
 use crate::config::ModelConfig;
 use crate::error::EngineError;
 
+/// Far above any use; keeps sizes that a damaged file claims within what can be counted.
+const MAX_RANK: usize = 1 << 16;
+
 /// Layers of a block that read the same input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
@@ -83,6 +86,9 @@ impl Layout {
         let fault = |what: String| EngineError::adapter("in memory", what);
         if config.rank == 0 || config.targets.is_empty() {
             return Err(fault("rank and the list of target modules must not be zero or empty".into()));
+        }
+        if config.rank > MAX_RANK {
+            return Err(fault(format!("rank {} is more than {MAX_RANK}", config.rank)));
         }
         if let Some(target) = config.targets.iter().find(|t| !t.exists_in(model)) {
             return Err(fault(format!("a {} model has no {}", model.arch.name(), target.module())));

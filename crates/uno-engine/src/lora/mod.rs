@@ -1,7 +1,13 @@
-//! Low-rank adapters (Hu et al. 2021): y += (alpha / rank) · B · A · x beside frozen linear layers, stored as PEFT stores them.
+//! Low-rank adapters (Hu et al. 2021): y += (alpha / rank) · B · A · x beside frozen linear layers, stored as
+//! PEFT or llama.cpp store them.
 
+mod files;
+mod gguf_names;
+mod gguf_read;
+mod gguf_write;
 mod grads;
 mod layout;
+mod peft_names;
 mod peft_read;
 mod peft_write;
 mod target;

@@ -1,12 +1,15 @@
 //! Reading a PEFT adapter directory: `adapter_config.json` and `adapter_model.safetensors`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
-use super::target::{LoraConfig, Target};
+use super::files::in_file;
+use super::layout::Layout;
+use super::peft_names as names;
+use super::target::{LoraConfig, Target, TensorName};
 use super::weights::LoraWeights;
 use crate::config::ModelConfig;
 use crate::error::EngineError;
@@ -67,15 +70,19 @@ impl PeftConfig {
         options.into_iter().find(|(present, _)| *present).map(|(_, name)| name)
     }
 
-    fn targets(&self, model: &ModelConfig) -> Result<Vec<Target>, String> {
+    /// The adapted layers: as `target_modules` names them, or as the tensors tell where it is a pattern.
+    fn targets(&self, tensors: &Tensors<'_>, model: &ModelConfig) -> Result<Vec<Target>, String> {
         let names = match &self.target_modules {
             Modules::One(name) if name == "all-linear" => return Ok(Target::all_linear(model)),
+            Modules::One(name) if names::module(name).is_none() => {
+                let found: BTreeSet<Target> = tensors.keys().map(|name| name.target).collect();
+                return Ok(found.into_iter().collect());
+            }
             Modules::One(name) => std::slice::from_ref(name),
             Modules::Many(names) => names.as_slice(),
         };
         let one = |name: &String| {
-            let target =
-                Target::from_module(name).ok_or_else(|| format!("unknown target module {name:?}"))?;
+            let target = names::module(name).ok_or_else(|| format!("unknown target module {name:?}"))?;
             match target.exists_in(model) {
                 true => Ok(target),
                 false => Err(format!("a {} model has no {name}", model.arch.name())),
@@ -84,6 +91,9 @@ impl PeftConfig {
         names.iter().map(one).collect()
     }
 }
+
+/// The tensors of a file by what they are, with their key.
+type Tensors<'a> = BTreeMap<TensorName, (String, TensorView<'a>)>;
 
 impl LoraWeights {
     /// Reads the adapter in `dir` and checks that it belongs to a model of this shape.
@@ -100,48 +110,65 @@ impl LoraWeights {
         if let Some(option) = peft.unsupported() {
             return Err(EngineError::Unsupported { path, what: option.to_owned() });
         }
-        let targets = peft.targets(model).map_err(|what| EngineError::adapter(dir, what))?;
+        let path = dir.join(WEIGHTS_FILE);
+        let bytes = std::fs::read(&path).map_err(EngineError::io("read", &path))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| EngineError::format(&path, e.to_string()))?;
+        let tensors = tensors(&file, &path)?;
+        let targets = peft.targets(&tensors, model).map_err(|what| EngineError::adapter(dir, what))?;
         let config = LoraConfig { rank: peft.r, alpha: peft.lora_alpha, targets };
-        let mut weights = LoraWeights::zeros(model, config).map_err(|e| match e {
-            EngineError::Adapter { what, .. } => EngineError::adapter(dir, what),
-            other => other,
-        })?;
-        weights.fill_from(&dir.join(WEIGHTS_FILE))?;
+        // Looked at before memory is taken for what the files claim to hold.
+        check_tensors(&tensors, &Layout::new(model, &config).map_err(in_file(dir))?, &path)?;
+        let mut weights = LoraWeights::zeros(model, config).map_err(in_file(dir))?;
+        for (name, _, data) in weights.layout.cut_mut(&mut weights.data) {
+            let Some((key, tensor)) = tensors.get(&name) else { continue };
+            fill(data, tensor).map_err(|what| EngineError::format(&path, format!("tensor {key}: {what}")))?;
+            if data.iter().any(|v| !v.is_finite()) {
+                return Err(EngineError::NotFinite { path, name: key.clone() });
+            }
+        }
         Ok(weights)
     }
+}
 
-    fn fill_from(&mut self, path: &Path) -> Result<(), EngineError> {
-        let bytes = std::fs::read(path).map_err(EngineError::io("read", path))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| EngineError::format(path, e.to_string()))?;
-        let mut left: BTreeSet<&str> = file.names().into_iter().collect();
-        for (name, shape, data) in self.layout.cut_mut(&mut self.data) {
-            let key = LoraWeights::peft_name(name);
-            let tensor = file
-                .tensor(&key)
-                .map_err(|_| EngineError::MissingTensor { path: path.into(), name: key.clone() })?;
-            if tensor.shape() != shape {
-                return Err(EngineError::Shape {
-                    path: path.into(),
-                    name: key,
-                    expected: shape.to_vec(),
-                    found: tensor.shape().to_vec(),
-                });
-            }
-            fill(data, &tensor).map_err(|what| EngineError::format(path, format!("tensor {key}: {what}")))?;
-            if data.iter().any(|v| !v.is_finite()) {
-                return Err(EngineError::NotFinite { path: path.into(), name: key });
-            }
-            left.remove(key.as_str());
-        }
-        match left.first() {
-            None => Ok(()),
-            Some(name) => Err(EngineError::adapter(
+/// Every tensor of the file by what it is.
+fn tensors<'a>(file: &SafeTensors<'a>, path: &Path) -> Result<Tensors<'a>, EngineError> {
+    let mut all = Tensors::new();
+    for (key, view) in file.tensors() {
+        let Some(name) = names::parse(&key) else {
+            return Err(EngineError::adapter(
                 path,
-                format!(
-                    "tensor {name} belongs to no layer of this model and configuration; another base model?"
-                ),
-            )),
+                format!("tensor {key} is no LoRA factor of a linear layer that the engine knows"),
+            ));
+        };
+        if let Some((earlier, _)) = all.insert(name, (key.clone(), view)) {
+            return Err(EngineError::adapter(
+                path,
+                format!("tensors {earlier} and {key} are the same factor"),
+            ));
         }
+    }
+    Ok(all)
+}
+
+/// Fails unless the file holds exactly the tensors of the layout.
+fn check_tensors(tensors: &Tensors<'_>, layout: &Layout, path: &Path) -> Result<(), EngineError> {
+    let mut left: BTreeSet<TensorName> = tensors.keys().copied().collect();
+    for (name, shape) in layout.tensors() {
+        let Some((key, tensor)) = tensors.get(&name) else {
+            return Err(EngineError::MissingTensor { path: path.into(), name: LoraWeights::peft_name(name) });
+        };
+        if tensor.shape() != shape {
+            let (expected, found) = (shape.to_vec(), tensor.shape().to_vec());
+            return Err(EngineError::Shape { path: path.into(), name: key.clone(), expected, found });
+        }
+        left.remove(&name);
+    }
+    match left.first().and_then(|name| tensors.get(name)) {
+        None => Ok(()),
+        Some((key, _)) => Err(EngineError::adapter(
+            path,
+            format!("tensor {key} belongs to no layer of this model and configuration; another base model?"),
+        )),
     }
 }
 

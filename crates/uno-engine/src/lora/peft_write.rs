@@ -5,6 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
+use super::files::replace;
 use super::peft_read::{CONFIG_FILE, WEIGHTS_FILE};
 use super::weights::LoraWeights;
 use crate::error::EngineError;
@@ -61,18 +62,4 @@ impl LoraWeights {
         text.push(b'\n');
         replace(&path, &text)
     }
-}
-
-/// Writes a file whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = Path::new(&name);
-    let write = || {
-        let mut file = std::fs::File::create(partial)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.sync_all()
-    };
-    write().map_err(EngineError::io("write", partial))?;
-    std::fs::rename(partial, path).map_err(EngineError::io("rename", partial))
 }

@@ -72,15 +72,6 @@ impl LoraWeights {
         &mut self.data
     }
 
-    /// The tensor's key in `adapter_model.safetensors`.
-    pub fn peft_name(name: TensorName) -> String {
-        let side = match name.side {
-            Side::A => "lora_A",
-            Side::B => "lora_B",
-        };
-        format!("base_model.model.model.layers.{}.{}.{side}.weight", name.layer, name.target.path())
-    }
-
     /// Fails unless the adapter was made for a model of this shape.
     pub(crate) fn check_model(&self, model: &ModelConfig) -> Result<(), EngineError> {
         if Layout::new(model, &self.config)? == self.layout {

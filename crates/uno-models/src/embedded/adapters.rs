@@ -30,8 +30,7 @@ impl AdapterCache {
     }
 
     /// The adapter's weights, on first use read and checked: do they fit the base model's shape, and do they do what their
-    /// fingerprint says? `forgotten` gets those that had to
-    /// give way.
+    /// fingerprint says? A single file (GGUF) has none beside it. `forgotten` gets those that had to give way.
     ///
     /// # Errors
     /// [`ModelError::Invalid`] with the adapter's name and what is wrong with its files.
@@ -47,8 +46,10 @@ impl AdapterCache {
         }
         // Read without the lock: other callers need not wait for the disk.
         let refused = |what: &dyn Display| ModelError::Invalid(format!("adapter {}: {what}", adapter.name));
-        let weights = LoraWeights::read_peft(dir, decoder.config()).map_err(|error| refused(&error))?;
-        fingerprint::check(decoder, &weights, dir).map_err(|error| refused(&error))?;
+        let weights = LoraWeights::read(dir, decoder.config()).map_err(|error| refused(&error))?;
+        if dir.is_dir() {
+            fingerprint::check(decoder, &weights, dir).map_err(|error| refused(&error))?;
+        }
         let bytes = size_of_val(weights.as_slice());
         let weights = Arc::new(weights);
         tracing::debug!(adapter = adapter.name, mib = bytes >> 20, "adapter read");

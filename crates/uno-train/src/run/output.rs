@@ -11,10 +11,12 @@ use crate::checkpoint::files::{JsonLog, lock, read_lines};
 use crate::checkpoint::{Progress, Saved, load, save};
 use crate::error::{TrainError, io};
 use crate::event::{EpochResult, TrainEvent, TrainOutcome};
+use crate::tensorboard::EventFile;
 
 const OPENING: &str = "opening the training run";
 const SAVING: &str = "saving the resume point";
 const LOGGING: &str = "writing training.jsonl";
+const TENSORBOARD: &str = "writing events for TensorBoard";
 
 /// Where a run writes, and how far it is.
 pub(crate) struct Output<'e> {
@@ -22,6 +24,7 @@ pub(crate) struct Output<'e> {
     fingerprint: String,
     pub(crate) progress: Progress,
     log: JsonLog,
+    tensorboard: Option<EventFile>,
     events: &'e mut dyn FnMut(&TrainEvent),
     /// Held so that no other process trains into the directory.
     _lock: File,
@@ -61,8 +64,11 @@ impl<'e> Output<'e> {
         let lines = read_lines(&path).map_err(io(OPENING, dir))?;
         let kept: Vec<String> = lines.into_iter().filter(|line| happened_by(line, &progress)).collect();
         let log = JsonLog::open_with(&path, &kept).map_err(io(OPENING, dir))?;
+        let tensorboard = stepper.config.tensorboard.then(|| EventFile::replay(dir, &kept)).transpose();
+        let tensorboard = tensorboard.map_err(io(OPENING, dir))?;
         let fingerprint = prepared.fingerprint.clone();
-        let mut output = Self { dir: dir.to_path_buf(), fingerprint, progress, log, events, _lock: lock };
+        let dir = dir.to_path_buf();
+        let mut output = Self { dir, fingerprint, progress, log, tensorboard, events, _lock: lock };
         news.into_iter().try_for_each(|event| output.tell(event))?;
         Ok(output)
     }
@@ -71,6 +77,9 @@ impl<'e> Output<'e> {
     pub(crate) fn tell(&mut self, event: TrainEvent) -> Result<(), TrainError> {
         if !matches!(event, TrainEvent::Reference { .. }) {
             self.log.append(&event).map_err(io(LOGGING, &self.dir))?;
+        }
+        if let Some(file) = &mut self.tensorboard {
+            file.append(&event).map_err(io(TENSORBOARD, &self.dir))?;
         }
         let event = match event {
             TrainEvent::Epoch(result) => TrainEvent::Epoch(self.absolute(result)),

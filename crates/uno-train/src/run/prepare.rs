@@ -89,8 +89,8 @@ fn fingerprint(
     examples: &[Example<'_>],
     held_out: &[Example<'_>],
 ) -> String {
-    // How often resume points are written changes no weight.
-    let config = TrainConfig { checkpoint_every_steps: 1, ..config.clone() };
+    // How often resume points are written, and what is written for people, changes no weight.
+    let config = TrainConfig { checkpoint_every_steps: 1, tensorboard: false, ..config.clone() };
     let mut hasher = blake3::Hasher::new();
     hasher.update(decoder.hash().as_bytes());
     hasher.update(format!("{config:?}").as_bytes());

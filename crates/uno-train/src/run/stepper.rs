@@ -29,7 +29,7 @@ impl<'a> Item<'a> {
 /// Everything that a step changes, allocated once for the whole run.
 pub(crate) struct Stepper<'a> {
     decoder: &'a Decoder,
-    config: &'a TrainConfig,
+    pub(crate) config: &'a TrainConfig,
     pub(crate) weights: LoraWeights,
     pub(crate) optimizer: AdamW,
     pub(crate) gradients: LoraGrads,

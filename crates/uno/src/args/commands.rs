@@ -188,33 +188,3 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub settings: SettingsArgs,
 }
-
-/// Lists and verifies the adapters of a run.
-#[derive(Debug, Args)]
-#[command(
-    after_long_help = "Example:\n  uno adapters list --run run-demo\n  uno adapters verify --run run-demo"
-)]
-pub struct AdaptersArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: AdaptersCommand,
-}
-
-/// `uno adapters …`
-#[derive(Debug, Subcommand)]
-pub enum AdaptersCommand {
-    /// Lists adapters with cluster, path, win rate and size
-    #[command(after_long_help = "Example:\n  uno adapters list --run run-demo --json")]
-    List {
-        /// Run directory
-        #[arg(long, value_name = "DIR")]
-        run: PathBuf,
-    },
-    /// Checks each adapter's content against its name
-    #[command(after_long_help = "Example:\n  uno adapters verify --run run-demo")]
-    Verify {
-        /// Run directory
-        #[arg(long, value_name = "DIR")]
-        run: PathBuf,
-    },
-}

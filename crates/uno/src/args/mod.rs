@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+mod adapters;
 mod bench;
 mod commands;
 
@@ -7,10 +8,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
 pub use commands::{
-    AdaptersArgs, AdaptersCommand, AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs,
-    IngestArgs, LearnArgs, ModelsArgs, ModelsCommand, ReportArgs,
+    AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,
+    ModelsCommand, ReportArgs,
 };
 
 /// UNO makes an LLM system better with its own user logs.
@@ -75,7 +77,7 @@ pub enum Command {
     Config(ConfigArgs),
     /// Looks for what would make a run fail
     Doctor(DoctorArgs),
-    /// Lists and verifies the adapters of a run
+    /// Lists, verifies and exports the adapters of a run; goes back to an earlier plan
     Adapters(AdaptersArgs),
     /// Measures the engine and makes simulated logs
     Bench(BenchArgs),

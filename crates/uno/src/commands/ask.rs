@@ -10,8 +10,8 @@ use uno_types::{AdapterKind, Message, Path, Plan};
 
 use super::UsageError;
 use crate::args::{AskArgs, AskPath};
-use crate::learn::Results;
 use crate::learn::artefacts::files;
+use crate::learn::{Results, learned_plan};
 use crate::output::Console;
 use crate::roles::Roles;
 
@@ -46,7 +46,7 @@ pub fn run(args: &AskArgs, console: &Console) -> anyhow::Result<()> {
     let mut plan: Plan = run.read_json(files::PLAN)?;
     force(&mut plan, args.path, &run)?;
     let settings = crate::config::of_run(&run)?;
-    let centroids = crate::learn::read_centroids(&run)?;
+    let centroids = crate::learn::read_centroids(&run, &plan)?;
     let roles = Roles::uncached(&settings, &run)?;
     let policy = if args.path == AskPath::Base { Policy::Base } else { Policy::Uno };
     let prompt = [Message::user(args.question.as_str())];
@@ -106,7 +106,9 @@ fn force(plan: &mut Plan, path: AskPath, run: &RunDir) -> anyhow::Result<()> {
         AskPath::Expert => (Path::Expert, AdapterKind::Expert),
         AskPath::Critic => (Path::Critic, AdapterKind::Critic),
     };
-    let results = Results::read(run)?;
+    // After a rollback the plan's clusters need not be those that modules were trained for last.
+    let of_this_plan = learned_plan(run).is_none_or(|learned| run.plans().current() == Some(learned));
+    let results = if of_this_plan { Results::read(run)? } else { Results::default() };
     for entry in plan.clusters.iter_mut().filter(|e| e.path != wanted) {
         // Checkpoints that were not promoted may have been cleared away.
         let best = results.best(entry.cluster, kind).map(|tested| tested.adapter);

@@ -31,8 +31,14 @@ pub fn text(summary: &Summary) -> String {
         ]);
     }
     let seconds: f64 = summary.seconds.values().sum();
+    let held_back = summary.held_back.as_ref().map_or(String::new(), |learned| {
+        format!(
+            "Rolled back: plan {} stays in force, not {learned}, which was learned.\n",
+            summary.plan.as_deref().unwrap_or("?")
+        )
+    });
     format!(
-        "{} conversations, {} preference pairs, {} clusters; {} tokens, {}\n\n{}\nReport: {}\nAsk:    uno ask --run {} \"…\"\n",
+        "{} conversations, {} preference pairs, {} clusters; {} tokens, {}\n\n{}\n{held_back}Report: {}\nAsk:    uno ask --run {} \"…\"\n",
         summary.records,
         summary.pairs,
         summary.clusters.len(),

@@ -63,14 +63,14 @@ pub fn evaluate(pipeline: &mut Pipeline<'_>, questions: &[HeldOutQuestion]) -> a
     let settings = pipeline.settings;
     let roles = pipeline.roles()?;
     let depends = (
-        pipeline.hashes(&[files::PLAN, files::CENTROIDS]),
+        pipeline.run.plans().current(),
         questions,
         &settings.verify.answer,
         (roles.target().id(), roles.embedder().id()),
     );
     pipeline.stage("evaluate", &depends, |p| {
         let plan: Plan = p.run.read_json(files::PLAN)?;
-        let centroids = read_centroids(&p.run)?;
+        let centroids = read_centroids(&p.run, &plan)?;
         let roles = p.roles()?;
         let texts: Vec<&str> = questions.iter().map(|q| q.question.as_str()).collect();
         let prompts: Vec<[Message; 1]> = texts.iter().map(|t| [Message::user(*t)]).collect();

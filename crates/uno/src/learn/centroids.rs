@@ -1,9 +1,12 @@
 //! `centroids.safetensors`: `centroids` f64 [clusters, dimensions] and `counts` i64 [clusters].
+//!
+//! A plan routes by the centroids that it was made with, so it keeps a copy of them under their content hash.
 
 use anyhow::{Context, ensure};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use uno_learn::cluster::Centroids;
-use uno_store::RunDir;
+use uno_store::{RunDir, hash};
+use uno_types::Plan;
 
 use super::artefacts::files;
 
@@ -23,12 +26,30 @@ pub fn write(run: &RunDir, centroids: &Centroids) -> anyhow::Result<()> {
     Ok(run.write_bytes(files::CENTROIDS, &bytes)?)
 }
 
-/// Reads the centroids.
+/// Keeps a copy of the run's centroids for a plan; gives its path inside the run directory.
+///
+/// # Errors
+/// When there are none, or the copy cannot be written.
+pub fn keep(run: &RunDir) -> anyhow::Result<String> {
+    let content = hash::of_file(&run.path(files::CENTROIDS))?;
+    let kept = format!("plans/centroids-{}.safetensors", &content[..12]);
+    if !is_intact(run, &kept) {
+        run.write_bytes(&kept, &fs_err::read(run.path(files::CENTROIDS))?)?;
+    }
+    Ok(kept)
+}
+
+/// Whether kept centroids are there, with the content that their name says.
+pub fn is_intact(run: &RunDir, kept: &str) -> bool {
+    hash::of_file(&run.path(kept)).is_ok_and(|content| kept.contains(&content[..12]))
+}
+
+/// Reads the centroids that a plan routes by.
 ///
 /// # Errors
 /// When the file is missing or damaged.
-pub fn read(run: &RunDir) -> anyhow::Result<Centroids> {
-    let path = run.path(files::CENTROIDS);
+pub fn read(run: &RunDir, plan: &Plan) -> anyhow::Result<Centroids> {
+    let path = run.path(plan.centroids.as_deref().unwrap_or(files::CENTROIDS));
     let read = || -> anyhow::Result<Centroids> {
         let bytes = fs_err::read(&path)?;
         let file = SafeTensors::deserialize(&bytes)?;
@@ -58,10 +79,14 @@ mod tests {
         let centroids =
             Centroids::from_labels(&[vec![0.1, 0.7], vec![0.3, 0.2], vec![1.0, 0.0]], &[0, 0, 1]).unwrap();
         write(&run, &centroids).unwrap();
-        assert_eq!(read(&run).unwrap(), centroids);
+        fs_err::create_dir_all(run.path("plans")).unwrap();
+        let mut plan = Plan { centroids: Some(keep(&run).unwrap()), ..Plan::default() };
+        assert_eq!(read(&run, &plan).unwrap(), centroids);
         let path = run.path(files::CENTROIDS);
         let half = fs_err::read(&path).unwrap();
         fs_err::write(&path, &half[..half.len() / 2]).unwrap();
-        assert!(format!("{:#}", read(&run).unwrap_err()).contains("centroids.safetensors"));
+        assert_eq!(read(&run, &plan).unwrap(), centroids, "a plan has its own");
+        plan.centroids = None;
+        assert!(format!("{:#}", read(&run, &plan).unwrap_err()).contains("centroids.safetensors"));
     }
 }

@@ -13,6 +13,7 @@ mod pairs;
 mod pipeline;
 mod plan;
 mod projection;
+mod publish;
 mod results;
 mod trainer;
 
@@ -20,10 +21,11 @@ use anyhow::Context;
 use serde::Serialize;
 use uno_types::Plan;
 
-pub use centroids::{read as read_centroids, write as write_centroids};
+pub use centroids::{is_intact as are_centroids_intact, read as read_centroids, write as write_centroids};
 pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
+pub use publish::learned_plan;
 pub use results::Results;
 pub use trainer::{is_named_for, trl_base};
 
@@ -40,7 +42,11 @@ pub struct Summary {
     pub records: usize,
     /// Preference pairs.
     pub pairs: usize,
-    /// One entry per cluster.
+    /// The plan in force.
+    pub plan: Option<String>,
+    /// What was learned, where an operator went back from it to the plan in force.
+    pub held_back: Option<String>,
+    /// One entry per cluster of the plan in force.
     pub clusters: Vec<ClusterSummary>,
     /// Seconds per stage, interrupted attempts included.
     pub seconds: std::collections::BTreeMap<String, f64>,
@@ -138,10 +144,14 @@ fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
     let records: Vec<serde::de::IgnoredAny> = run.read_lines(files::RECORDS).context("counting records")?;
     let pairs: Vec<serde::de::IgnoredAny> = run.read_lines(files::PAIRS).context("counting pairs")?;
     let manifest = run.manifest();
+    let in_force = run.plans().current();
+    let held_back = learned_plan(run).filter(|learned| Some(learned) != in_force.as_ref());
     Ok(Summary {
         run: run.root().display().to_string(),
         records: records.len(),
         pairs: pairs.len(),
+        plan: in_force,
+        held_back,
         clusters: ClusterSummary::of(&plan),
         seconds: manifest.stages.iter().map(|s| (s.name.clone(), s.seconds)).collect(),
         tokens_paid: manifest.stages.iter().map(|s| s.tokens.paid()).sum(),

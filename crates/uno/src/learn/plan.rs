@@ -2,19 +2,21 @@
 
 use anyhow::Context;
 use uno_learn::plan::{Evidence, decide};
-use uno_store::{RunDir, jsonl};
+use uno_store::{Plans, RunDir, jsonl};
 use uno_types::{AdapterKind, AdapterRef, Path, Plan};
 
-use super::Pipeline;
 use super::artefacts::{ClustersFile, files};
 use super::evidence::Artefacts;
 use super::results::Results;
 use super::trainer::is_named_for;
+use super::{Pipeline, centroids, publish};
 
+/// The stage's name in the manifest.
+pub const STAGE: &str = "plan";
 /// Layout version of `plan.json`.
 const VERSION: u32 = 1;
 
-/// Writes `verdicts.jsonl`, `plan.json` and the adapters that it uses.
+/// Writes `verdicts.jsonl`, the plan, the adapters and the centroids that it uses, and publishes it.
 ///
 /// # Errors
 /// When an artefact is damaged, or a promoted checkpoint has gone.
@@ -23,11 +25,12 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
     let roles = pipeline.roles()?;
     let depends = (
         pipeline.hashes(&[files::MODULES_1, files::VERDICTS_1, files::MODULES_2, files::VERDICTS_2]),
-        pipeline.hashes(&[files::CLUSTERS, files::GAPS]),
+        pipeline.hashes(&[files::CLUSTERS, files::GAPS, files::CENTROIDS]),
         (&settings.plan, settings.cluster.max_distance),
         (roles.target_id(), roles.embedder_id()),
     );
-    pipeline.stage("plan", &depends, |p| {
+    pipeline.stage(STAGE, &depends, |p| {
+        fs_err::create_dir_all(p.run.path("plans"))?;
         let artefacts = Artefacts::read(p)?;
         let clusters: ClustersFile = p.run.read_json(files::CLUSTERS)?;
         let results = Results::read(&p.run)?;
@@ -36,10 +39,12 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             version: VERSION,
             target: roles.target_id(),
             embedder: roles.embedder_id(),
+            centroids: Some(centroids::keep(&p.run)?),
             max_distance: (settings.cluster.max_distance > 0.0).then_some(settings.cluster.max_distance),
             clusters: Vec::new(),
         };
-        let mut outputs = vec![files::VERDICTS.to_owned(), files::PLAN.to_owned()];
+        let mut outputs = vec![files::VERDICTS.to_owned()];
+        outputs.extend(plan.centroids.clone());
         for cluster in &clusters.clusters {
             let mut entry = decide(
                 &Evidence {
@@ -67,9 +72,10 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             plan.clusters.push(entry);
         }
         p.run.write_lines(files::VERDICTS, &results.verdicts)?;
-        p.run.write_json(files::PLAN, &plan)?;
+        outputs.push(Plans::file(&p.run.plans().keep(&plan)?));
         Ok(outputs)
-    })
+    })?;
+    publish::publish(pipeline)
 }
 
 /// Why nothing was trained belongs to the reason of leaving a cluster to the base.

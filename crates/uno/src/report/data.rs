@@ -8,8 +8,8 @@ use uno_store::{Manifest, RunDir};
 use uno_types::{ClusterGap, Pair, Plan, Record, RuleSet, Verdict};
 
 use crate::config::Settings;
-use crate::learn::Results;
 use crate::learn::artefacts::{ClustersFile, GapLine, TrainedModule, files};
+use crate::learn::{Results, learned_plan};
 
 /// Everything the report shows.
 pub struct ReportData {
@@ -22,7 +22,10 @@ pub struct ReportData {
     pub gaps: HashMap<usize, ClusterGap>,
     pub modules: Vec<TrainedModule>,
     pub verdicts: Vec<Verdict>,
+    /// What was learned.
     pub plan: Plan,
+    /// The plan in force, where an operator went back to it.
+    pub rolled_back_to: Option<String>,
     /// What the demo measured, when this is a demo's run.
     pub demo: Option<serde_json::Value>,
 }
@@ -30,9 +33,16 @@ pub struct ReportData {
 impl ReportData {
     /// Reads the artefacts.
     pub fn load(run: &RunDir) -> anyhow::Result<Self> {
-        let plan = run.read_json(files::PLAN).with_context(|| {
+        let in_force = run.read_json(files::PLAN).with_context(|| {
             format!("{} has no plan yet: let `uno learn` finish first", run.root().display())
         })?;
+        // The evidence beside it is that of the plan which was learned last.
+        let (plans, learned) = (run.plans(), learned_plan(run));
+        let rolled_back_to = plans.current().filter(|id| learned.as_ref().is_some_and(|l| l != id));
+        let plan = match (&learned, &rolled_back_to) {
+            (Some(learned), Some(_)) => plans.read(learned)?,
+            _ => in_force,
+        };
         let rules: Vec<RuleSet> = run.read_lines(files::RULES)?;
         let gaps: Vec<GapLine> = optional(run, files::GAPS)?;
         let gaps = gaps.into_iter().filter_map(|line| match line {
@@ -52,6 +62,7 @@ impl ReportData {
             modules,
             verdicts,
             plan,
+            rolled_back_to,
             demo,
         })
     }

@@ -13,16 +13,27 @@ use crate::output::{count, duration};
 /// Title to decisions.
 pub fn top(data: &ReportData) -> String {
     format!(
-        "<h1>UNO report</h1><p class=dim>{} · embedder {} · uno {}</p>{}{}{}{}{}",
+        "<h1>UNO report</h1><p class=dim>{} · embedder {} · uno {}</p>{}{}{}{}{}{}",
         escape(&data.plan.target),
         escape(&data.plan.embedder),
         escape(&data.manifest.program),
+        rolled_back(data),
         tiles(data),
         demo(data),
         funnel(data),
         map(data),
         decisions(data),
     )
+}
+
+/// That another plan answers than the one shown.
+fn rolled_back(data: &ReportData) -> String {
+    data.rolled_back_to.as_ref().map_or(String::new(), |id| {
+        format!(
+            "<p><b>Rolled back:</b> plan <code>{}</code> is in force; what is shown here was learned after it.</p>",
+            escape(id)
+        )
+    })
 }
 
 fn tile(value: &str, label: &str) -> String {

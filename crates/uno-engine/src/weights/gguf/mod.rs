@@ -5,16 +5,18 @@
 //! read.
 
 mod arch;
-mod names;
+pub(crate) mod names;
 mod read;
 mod tokenizer;
 mod value;
+mod write;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 pub use tokenizer::{TokenKind, TokenizerMetadata};
 pub use value::Value;
+pub(crate) use write::GgufWriter;
 
 use self::read::Reader;
 use super::dequant::{self, TensorType};

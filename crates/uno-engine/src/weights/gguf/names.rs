@@ -4,7 +4,7 @@ use super::GgufFile;
 use crate::EngineError;
 
 /// The GGUF name of a Hugging Face tensor (llama.cpp `gguf-py/gguf/tensor_mapping.py`), `None` when there is none.
-pub(super) fn gguf_name(hf: &str) -> Option<String> {
+pub(crate) fn gguf_name(hf: &str) -> Option<String> {
     let whole = match hf {
         "model.embed_tokens.weight" => Some("token_embd.weight"),
         "model.norm.weight" => Some("output_norm.weight"),
@@ -72,11 +72,16 @@ pub(super) fn unpermute<T: Copy>(
     let mut out = Vec::with_capacity(values.len());
     for head in 0..heads {
         for row in 0..head_dim {
-            let source = head * head_dim + (row % half) * 2 + row / half;
+            let source = head * head_dim + interleaved_row(row, half);
             out.extend_from_slice(&values[source * width..(source + 1) * width]);
         }
     }
     Ok(out)
+}
+
+/// Where llama.cpp's interleaved order keeps row `row` of a head whose halves are `half` rows each.
+pub(crate) fn interleaved_row(row: usize, half: usize) -> usize {
+    (row % half) * 2 + row / half
 }
 
 #[cfg(test)]

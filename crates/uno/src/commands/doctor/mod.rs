@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Serialize;
-use uno_store::{GenerationCache, RunDir};
+use uno_store::{GenerationCache, RunDir, StageState};
 
 use crate::args::DoctorArgs;
 use crate::config::{self, ModelSettings, Settings};
@@ -165,6 +165,13 @@ fn run_dir(path: &Path) -> Vec<Finding> {
                     format!("`uno learn` makes it anew (stage {})", stage.name),
                 ));
             }
+        }
+        if stage.name == "plan" && stage.state == StageState::Done && run.plans().current().is_none() {
+            findings.push(Finding::warning(
+                "run: plan.json",
+                "missing, or changed since it was written",
+                "`uno learn` puts it back",
+            ));
         }
         if let Some(error) = &stage.error {
             let advice = "run `uno learn` again; finished work is kept";

@@ -1,11 +1,12 @@
-//! `uno adapters`.
+//! `uno adapters list` and `uno adapters verify`.
+
+use std::path::Path;
 
 use anyhow::bail;
 use serde::Serialize;
 use uno_store::RunDir;
 use uno_types::Plan;
 
-use crate::args::{AdaptersArgs, AdaptersCommand};
 use crate::learn::artefacts::files;
 use crate::learn::is_named_for;
 use crate::output::{Console, table};
@@ -21,30 +22,30 @@ struct Adapter {
     intact: bool,
 }
 
-/// Lists or verifies adapters.
+/// Lists the adapters of the plan in force.
 ///
 /// # Errors
-/// When the run has no plan, or (verify) an adapter is not what its name says.
-pub fn run(args: &AdaptersArgs, console: &Console) -> anyhow::Result<()> {
-    match &args.command {
-        AdaptersCommand::List { run } => {
-            let adapters = adapters(&RunDir::open_existing(run)?)?;
-            console.result(&adapters, |all| text(all))
-        }
-        AdaptersCommand::Verify { run } => {
-            let adapters = adapters(&RunDir::open_existing(run)?)?;
-            console.result(&adapters, |all| text(all))?;
-            let damaged: Vec<&str> = adapters.iter().filter(|a| !a.intact).map(|a| a.name.as_str()).collect();
-            if !damaged.is_empty() {
-                bail!(
-                    "damaged or missing: {}. Run `uno learn` on {} again: it is made anew from the kept work",
-                    damaged.join(", "),
-                    run.display()
-                );
-            }
-            Ok(())
-        }
+/// When the run has no plan.
+pub fn list(run: &Path, console: &Console) -> anyhow::Result<()> {
+    console.result(&adapters(&RunDir::open_existing(run)?)?, |all| text(all))
+}
+
+/// Lists them, and fails where one is not what its name says.
+///
+/// # Errors
+/// When the run has no plan, or an adapter is damaged or missing.
+pub fn verify(run: &Path, console: &Console) -> anyhow::Result<()> {
+    let adapters = adapters(&RunDir::open_existing(run)?)?;
+    console.result(&adapters, |all| text(all))?;
+    let damaged: Vec<&str> = adapters.iter().filter(|a| !a.intact).map(|a| a.name.as_str()).collect();
+    if !damaged.is_empty() {
+        bail!(
+            "damaged or missing: {}. Run `uno learn` on {} again: it is made anew from the kept work",
+            damaged.join(", "),
+            run.display()
+        );
     }
+    Ok(())
 }
 
 fn adapters(run: &RunDir) -> anyhow::Result<Vec<Adapter>> {
