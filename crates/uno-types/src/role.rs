@@ -4,6 +4,8 @@
 //! keeps its requests in flight at once. Results arrive one by one through a callback, so that each can be stored as
 //! soon as it is paid for.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AdapterRef, Message};
@@ -126,6 +128,17 @@ pub trait Embedder: Send + Sync {
     fn dimensions(&self) -> usize;
     /// One vector per text, not necessarily normalised.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError>;
+    /// What is embedded for a question: the question, unless an instruction goes before it (Qwen3-Embedding). Rules,
+    /// sentences and answers go as they are.
+    fn question_text<'a>(&self, question: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(question)
+    }
+    /// One vector per question of a user.
+    fn embed_questions(&self, questions: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let texts: Vec<Cow<'_, str>> =
+            questions.iter().map(|question| self.question_text(question)).collect();
+        self.embed(&texts.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+    }
 }
 
 /// A reranker that passed its golden self-test.

@@ -72,6 +72,8 @@ pub struct Decoder {
     pub(crate) norm: Vec<f32>,
     /// The output head [vocab, hidden] when it is not the embedding.
     pub(crate) untied_head: Option<Vec<f32>>,
+    /// The weights hold no head at all (an embedding model's).
+    headless: bool,
     pub(crate) frequencies: Frequencies,
     head_packs: Packs,
     generation: Precision,
@@ -128,6 +130,20 @@ impl Decoder {
     /// Hex content hash of the weight files as opened; tells base models apart.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// Whether the model can predict tokens. Weights of embedding models with an untied head are saved without it.
+    pub fn has_head(&self) -> bool {
+        !self.headless
+    }
+
+    /// Fails for weights without a head.
+    pub(crate) fn need_head(&self) -> Result<(), EngineError> {
+        if self.headless {
+            let what = "these weights are an embedding model's and have no output head; use the model they were made from";
+            return Err(EngineError::Input(what.into()));
+        }
+        Ok(())
     }
 
     /// The output head, [vocab, hidden].

@@ -128,6 +128,7 @@ impl Decoder {
         dropout: Option<Dropout>,
         precision: Precision,
     ) -> Result<Pass<'a>, EngineError> {
+        self.need_head()?;
         packed.check(&self.config)?;
         self.check_ids(&packed.ids)?;
         if let Some(adapter) = adapter {

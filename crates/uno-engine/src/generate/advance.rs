@@ -17,6 +17,17 @@ use crate::kernel::product::How;
 use crate::kernel::rope::{Angles, rotate};
 use crate::lora::{Group, LoraWeights};
 
+/// What a step gives for the last fed token of each row.
+#[derive(Clone, Copy)]
+pub(super) enum Want {
+    /// Nothing: only the caches are filled.
+    Nothing,
+    /// The normalised hidden state [rows, hidden].
+    Hidden,
+    /// The logits of the next token [rows, vocab].
+    Logits,
+}
+
 /// Rows of the batch in the order of computation: those with the same adapter are adjacent.
 struct Step<'a> {
     config: &'a ModelConfig,
@@ -76,7 +87,7 @@ impl Decoder {
         adapter: Option<&Arc<LoraWeights>>,
     ) -> Result<Arc<KvBlock>, EngineError> {
         let mut sequence = self.start(None, adapter.cloned(), ids.len());
-        self.feed(&mut [(&mut sequence, ids)], false)?;
+        self.feed(&mut [(&mut sequence, ids)], Want::Nothing)?;
         let Sequence { own, adapter, .. } = sequence;
         Ok(Arc::new(KvBlock { cache: own, adapter }))
     }
@@ -93,7 +104,7 @@ impl Decoder {
         adapter: Option<&Arc<LoraWeights>>,
     ) -> Result<Arc<KvBlock>, EngineError> {
         let mut sequence = Sequence::extending(&self.config, parent, adapter.cloned(), ids.len());
-        self.feed(&mut [(&mut sequence, ids)], false)?;
+        self.feed(&mut [(&mut sequence, ids)], Want::Nothing)?;
         let Sequence { own, adapter, .. } = sequence;
         Ok(Arc::new(KvBlock { cache: own, adapter }))
     }
@@ -117,10 +128,16 @@ impl Decoder {
     /// When a row has no tokens or more than it has room for, a token is outside the vocabulary, or an adapter is another
     /// model's. No sequence has changed then.
     pub fn advance(&self, rows: &mut [(&mut Sequence, &[u32])]) -> Result<Logits, EngineError> {
-        self.feed(rows, true)
+        self.need_head()?;
+        Ok(Logits { data: self.feed(rows, Want::Logits)?, vocab: self.config.vocab_size })
     }
 
-    fn feed(&self, rows: &mut [(&mut Sequence, &[u32])], want_logits: bool) -> Result<Logits, EngineError> {
+    /// Feeds tokens and returns what `want` names, one row after the other in the caller's order.
+    pub(super) fn feed(
+        &self,
+        rows: &mut [(&mut Sequence, &[u32])],
+        want: Want,
+    ) -> Result<Vec<f32>, EngineError> {
         for (sequence, ids) in rows.iter() {
             sequence.check(ids.len())?;
             self.check_ids(ids)?;
@@ -128,9 +145,8 @@ impl Decoder {
                 adapter.check_model(&self.config)?;
             }
         }
-        let vocab = self.config.vocab_size;
         if rows.is_empty() {
-            return Ok(Logits { data: Vec::new(), vocab });
+            return Ok(Vec::new());
         }
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|i| (rows[*i].0.adapter.as_ref().map_or(std::ptr::null(), Arc::as_ptr), *i));
@@ -144,26 +160,17 @@ impl Decoder {
             for (sequence, ids) in rows.iter_mut() {
                 sequence.own.len += ids.len();
             }
-            Ok(Logits {
-                data: if want_logits {
-                    self.last_logits(rows, &order, &buffers.x, step.how)
-                } else {
-                    Vec::new()
-                },
-                vocab,
+            Ok(match want {
+                Want::Nothing => Vec::new(),
+                Want::Hidden => self.last_hidden_of(rows, &order, &buffers.x),
+                Want::Logits => self.head_of(&self.last_hidden_of(rows, &order, &buffers.x), step.how),
             })
         })
     }
 
-    /// Logits of the last token of each row, in the caller's order.
-    fn last_logits(
-        &self,
-        rows: &[(&mut Sequence, &[u32])],
-        order: &[usize],
-        x: &[f32],
-        how: How,
-    ) -> Vec<f32> {
-        let (hidden, vocab, n) = (self.config.hidden_size, self.config.vocab_size, rows.len());
+    /// The final norm's output for the last token of each row, in the caller's order.
+    fn last_hidden_of(&self, rows: &[(&mut Sequence, &[u32])], order: &[usize], x: &[f32]) -> Vec<f32> {
+        let (hidden, n) = (self.config.hidden_size, rows.len());
         let mut last = vec![0.0; n * hidden];
         let mut end = 0;
         for i in order {
@@ -172,8 +179,15 @@ impl Decoder {
         }
         let mut normed = vec![0.0; n * hidden];
         norm::forward(&last, &self.norm, self.config.norm_eps, &mut normed, &mut vec![0.0; n]);
+        normed
+    }
+
+    /// Logits of normalised hidden states [n, hidden].
+    fn head_of(&self, normed: &[f32], how: How) -> Vec<f32> {
+        let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
+        let n = normed.len() / hidden;
         let mut data = vec![0.0; n * vocab];
-        self.frozen_head(how.precision).forward(n, &normed, &mut data, how);
+        self.frozen_head(how.precision).forward(n, normed, &mut data, how);
         data
     }
 }

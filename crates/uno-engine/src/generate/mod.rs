@@ -6,6 +6,7 @@
 
 mod advance;
 mod cache;
+mod hidden;
 mod sequence;
 
 pub use cache::KvBlock;

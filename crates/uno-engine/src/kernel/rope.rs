@@ -8,7 +8,11 @@ use crate::config::{ModelConfig, RopeScaling};
 
 /// Angle per position of each rotating pair, scaled as the configuration says; computed in f32 as transformers does.
 #[derive(Debug, Clone)]
-pub(crate) struct Frequencies(Vec<f32>);
+pub(crate) struct Frequencies {
+    of: Vec<f32>,
+    /// Factor of cosines and sines.
+    amplitude: f32,
+}
 
 /// Cosines and sines of the rows of one pass, [rows, rotary/2] each.
 #[derive(Debug, Default)]
@@ -22,10 +26,13 @@ impl Frequencies {
     pub(crate) fn new(config: &ModelConfig) -> Self {
         let dims = config.rotary_dim();
         let base = |i: usize| 1.0 / config.rope.theta.powf((2 * i) as f32 / dims as f32);
-        let scaled = |frequency: f32| match config.rope.scaling {
+        let scaled = |i: usize, frequency: f32| match &config.rope.scaling {
             None => frequency,
             Some(RopeScaling::Linear { factor }) => frequency / factor,
-            Some(RopeScaling::Llama3 {
+            Some(RopeScaling::LongRope { divisors, .. }) => {
+                frequency / divisors.get(i).copied().unwrap_or(1.0)
+            }
+            &Some(RopeScaling::Llama3 {
                 factor,
                 low_freq_factor,
                 high_freq_factor,
@@ -44,17 +51,21 @@ impl Frequencies {
                 }
             }
         };
-        Frequencies((0..dims / 2).map(|i| scaled(base(i))).collect())
+        let amplitude = match config.rope.scaling {
+            Some(RopeScaling::LongRope { attention, .. }) => attention,
+            _ => 1.0,
+        };
+        Frequencies { of: (0..dims / 2).map(|i| scaled(i, base(i))).collect(), amplitude }
     }
 
     /// The angles of rows at the given positions.
     pub(crate) fn angles(&self, positions: &[usize]) -> Angles {
-        let half = self.0.len();
-        let angle = |p: &usize| self.0.iter().map(move |f| f64::from(*p as f32 * f)).collect::<Vec<f64>>();
+        let half = self.of.len();
+        let angle = |p: &usize| self.of.iter().map(move |f| f64::from(*p as f32 * f)).collect::<Vec<f64>>();
         let all: Vec<f64> = positions.iter().flat_map(angle).collect();
         Angles {
-            cos: all.iter().map(|a| a.cos() as f32).collect(),
-            sin: all.iter().map(|a| a.sin() as f32).collect(),
+            cos: all.iter().map(|a| a.cos() as f32 * self.amplitude).collect(),
+            sin: all.iter().map(|a| a.sin() as f32 * self.amplitude).collect(),
             half,
         }
     }

@@ -20,6 +20,7 @@ struct Raw {
     #[serde(default = "default_eps")]
     rms_norm_eps: f32,
     max_position_embeddings: usize,
+    original_max_position_embeddings: Option<usize>,
     rope_theta: Option<f32>,
     rope_scaling: Option<Value>,
     /// transformers 5 keeps theta and scaling here.
@@ -133,15 +134,18 @@ fn parse(text: &[u8], path: &Path) -> Result<ModelConfig, EngineError> {
     if raw.attention_bias || raw.mlp_bias {
         return Err(unsupported("attention_bias / mlp_bias".into()));
     }
-    let windowed = raw.use_sliding_window.unwrap_or(!matches!(arch, Arch::Qwen2 | Arch::Qwen3));
-    if windowed && raw.sliding_window.is_some_and(|w| w < raw.max_position_embeddings) {
-        return Err(unsupported("a sliding_window shorter than the context".into()));
-    }
     let rope = rope(&raw).map_err(unsupported)?;
     if !(rope.partial > 0.0 && rope.partial <= 1.0) {
         return Err(format(format!("partial_rotary_factor {} is not within (0, 1]", rope.partial)));
     }
-    Ok(ModelConfig {
+    // Up to the window's length every token sees all before it, window or not.
+    let windowed = raw.use_sliding_window.unwrap_or(!matches!(arch, Arch::Qwen2 | Arch::Qwen3));
+    let window = raw.sliding_window.filter(|window| windowed && *window > 0).unwrap_or(usize::MAX);
+    let unstretched = match rope.scaling {
+        Some(RopeScaling::LongRope { .. }) => original_context(&raw),
+        _ => usize::MAX,
+    };
+    let config = ModelConfig {
         arch,
         vocab_size: raw.vocab_size,
         hidden_size: raw.hidden_size,
@@ -152,14 +156,46 @@ fn parse(text: &[u8], path: &Path) -> Result<ModelConfig, EngineError> {
         head_dim,
         rope,
         norm_eps: raw.rms_norm_eps,
-        max_positions: raw.max_position_embeddings,
+        max_positions: raw.max_position_embeddings.min(window).min(unstretched),
         tied_head: raw.tie_word_embeddings.unwrap_or(false),
         qkv_bias: arch == Arch::Qwen2,
         qk_norm: arch == Arch::Qwen3,
         fused: arch == Arch::Phi3,
         bos: raw.bos_token_id,
         eos: raw.eos_token_id.map(Eos::into_ids).unwrap_or_default(),
-    })
+    };
+    let pairs = config.rotary_dim() / 2;
+    let positive = |n: &f32| n.is_finite() && *n > 0.0;
+    if let Some(RopeScaling::LongRope { divisors, attention }) = &config.rope.scaling
+        && !(divisors.len() == pairs && divisors.iter().all(positive) && positive(attention))
+    {
+        let what = format!(
+            "rope_scaling: short_factor must hold {pairs} positive numbers, and attention_factor be one"
+        );
+        return Err(format(what));
+    }
+    Ok(config)
+}
+
+/// Context that a model with LongRoPE was first trained with.
+fn original_context(raw: &Raw) -> usize {
+    let key = "original_max_position_embeddings";
+    let scaling = raw.rope_scaling.as_ref().or(raw.rope_parameters.as_ref());
+    let inner = scaling.and_then(|s| s.get(key)).and_then(Value::as_u64).map(|n| n as usize);
+    raw.original_max_position_embeddings.or(inner).unwrap_or(raw.max_position_embeddings).max(1)
+}
+
+/// The divisors within the original context, and what makes up for the flatter attention of a long one (transformers'
+/// `_compute_longrope_parameters`).
+fn long_rope(raw: &Raw, scaling: &Value) -> Result<RopeScaling, String> {
+    let divisors = scaling.get("short_factor").and_then(Value::as_array).into_iter().flatten();
+    let divisors: Option<Vec<f32>> = divisors.map(|d| Some(d.as_f64()? as f32)).collect();
+    let divisors = divisors.ok_or("rope_scaling with a short_factor that is not all numbers")?;
+    let original = original_context(raw) as f64;
+    let stretch = raw.max_position_embeddings as f64 / original;
+    let usual = if stretch <= 1.0 { 1.0 } else { (1.0 + stretch.ln() / original.ln()).sqrt() };
+    let attention = scaling.get("attention_factor").and_then(Value::as_f64).unwrap_or(usual) as f32;
+    Ok(RopeScaling::LongRope { divisors, attention })
 }
 
 /// Base, scaling and rotated share; the error names a scaling that is not read.
@@ -168,7 +204,7 @@ fn rope(raw: &Raw) -> Result<Rope, String> {
     let number = |key: &str| scaling.and_then(|s| s.get(key)).and_then(Value::as_f64).map(|n| n as f32);
     let kind = |key: &str| scaling.and_then(|s| s.get(key)).and_then(Value::as_str);
     let need = |key: &str| number(key).ok_or_else(|| format!("rope_scaling without {key}"));
-    let scaling = match kind("rope_type").or(kind("type")).unwrap_or("default") {
+    let change = match kind("rope_type").or(kind("type")).unwrap_or("default") {
         "default" => None,
         "linear" => Some(RopeScaling::Linear { factor: need("factor")? }),
         "llama3" => Some(RopeScaling::Llama3 {
@@ -177,11 +213,12 @@ fn rope(raw: &Raw) -> Result<Rope, String> {
             high_freq_factor: need("high_freq_factor")?,
             original_max_positions: need("original_max_position_embeddings")? as usize,
         }),
+        "longrope" | "su" => Some(long_rope(raw, scaling.unwrap_or(&Value::Null))?),
         other => return Err(format!("rope scaling {other}")),
     };
     Ok(Rope {
         theta: raw.rope_theta.or(number("rope_theta")).unwrap_or(10_000.0),
-        scaling,
+        scaling: change,
         partial: raw.partial_rotary_factor.or(number("partial_rotary_factor")).unwrap_or(1.0),
     })
 }
@@ -213,13 +250,37 @@ mod tests {
             ("model_type", Value::from("mamba"), "mamba"),
             ("hidden_act", Value::from("gelu"), "gelu"),
             ("rope_scaling", serde_json::json!({"type": "yarn", "factor": 4.0}), "yarn"),
-            ("sliding_window", Value::from(128), "sliding_window"),
         ];
         for (key, value, name) in refused {
             let error = with(|c| c[key] = value).unwrap_err();
             assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
             assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    /// What is exact ends where the window or LongRoPE's other divisors would begin.
+    #[test]
+    fn a_window_or_a_stretched_rotation_bounds_the_context() {
+        assert_eq!(with(|c| c["sliding_window"] = 128.into()).unwrap().max_positions, 128);
+        assert_eq!(with(|c| c["sliding_window"] = 4096.into()).unwrap().max_positions, 512);
+        let off = |c: &mut Value| {
+            c["sliding_window"] = 128.into();
+            c["use_sliding_window"] = false.into();
+        };
+        assert_eq!(with(off).unwrap().max_positions, 512);
+        let long = |divisors: usize| {
+            with(|c| {
+                c["original_max_position_embeddings"] = 64.into();
+                c["rope_scaling"] = serde_json::json!({"type": "longrope", "short_factor": vec![1.5; divisors], "long_factor": [9]});
+            })
+        };
+        let config = long(8).unwrap();
+        assert_eq!(config.max_positions, 64);
+        // sqrt(1 + ln(512 / 64) / ln(64)) = sqrt(1.5)
+        let attention = 1.5f32.sqrt();
+        let expected = RopeScaling::LongRope { divisors: vec![1.5; 8], attention };
+        assert_eq!(config.rope.scaling, Some(expected));
+        assert!(long(7).unwrap_err().to_string().contains("8 positive numbers"));
     }
 
     #[test]

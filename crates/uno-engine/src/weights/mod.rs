@@ -6,6 +6,7 @@ mod hf_config;
 mod map;
 pub mod safetensors_dir;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -77,6 +78,34 @@ impl TensorStore {
                 all.finalize().to_hex().to_string()
             }
         })
+    }
+
+    /// Whether the weights were saved without an output head, as embedding models are.
+    pub fn is_bare(&self) -> bool {
+        matches!(&self.format, Format::Safetensors(dir) if dir.is_bare())
+    }
+
+    /// Fails for a tensor that `expected` (Hugging Face names) does not hold: a bias or a norm that nothing would apply makes
+    /// another model. Left out are tensors that repeat what the configuration says.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] with the tensor's name, the first in the order of names.
+    pub fn refuse_others(&self, expected: &HashSet<String>) -> Result<(), EngineError> {
+        let mut others: Vec<String> = match &self.format {
+            Format::Gguf(file) => file.others(expected),
+            Format::Safetensors(dir) => dir
+                .names()
+                .filter(|n| !expected.contains(n) && !n.ends_with("rotary_emb.inv_freq"))
+                .filter(|n| !(n == "lm_head.weight" && self.config.tied_head))
+                .collect(),
+        };
+        others.sort();
+        match others.into_iter().next() {
+            Some(name) => {
+                Err(EngineError::Unsupported { path: self.path.clone(), what: format!("tensor {name}") })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The GGUF file, when it is one: it holds the tokenizer and the chat template too.

@@ -103,7 +103,13 @@ pub struct SafetensorsDir {
     files: Vec<SafetensorsFile>,
     /// Tensor name → position in `files`.
     place: HashMap<String, usize>,
+    /// Saved without its head (`Qwen3Model`, not `Qwen3ForCausalLM`): names lack the prefix `model.`, as embedding models'
+    /// do.
+    bare: bool,
 }
+
+/// What a checkpoint with a head puts before the names of everything below it.
+const PREFIX: &str = "model.";
 
 impl SafetensorsDir {
     /// Opens `model.safetensors`, or every shard that `model.safetensors.index.json` names.
@@ -126,7 +132,20 @@ impl SafetensorsDir {
         for (position, file) in files.iter().enumerate() {
             place.extend(file.names().into_iter().map(|name| (name, position)));
         }
-        Ok(Self { dir: dir.to_owned(), files, place })
+        let bare = place.contains_key("embed_tokens.weight");
+        Ok(Self { dir: dir.to_owned(), files, place, bare })
+    }
+
+    /// Whether this is a model without its head, whose tensors are named without `model.`; [`Self::take_f32`] and
+    /// [`Self::names`] use the names with it.
+    pub fn is_bare(&self) -> bool {
+        self.bare
+    }
+
+    /// Names of all tensors.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let prefix = if self.bare { PREFIX } else { "" };
+        self.place.keys().map(move |name| format!("{prefix}{name}"))
     }
 
     /// Its files, sorted by name.
@@ -134,13 +153,9 @@ impl SafetensorsDir {
         &self.files
     }
 
-    /// Whether a tensor is there.
-    pub fn contains(&self, name: &str) -> bool {
-        self.place.contains_key(name)
-    }
-
     /// A tensor as `f32`, row-major.
     pub fn take_f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+        let name = if self.bare { name.strip_prefix(PREFIX).unwrap_or(name) } else { name };
         match self.place.get(name) {
             Some(&position) => self.files[position].take_f32(name, shape),
             None => Err(EngineError::MissingTensor { path: self.dir.clone(), name: name.to_owned() }),

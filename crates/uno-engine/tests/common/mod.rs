@@ -34,12 +34,19 @@ pub fn smollm2() -> Option<PathBuf> {
     None
 }
 
-/// The tiny models under test: those committed here, and the others where the shared fixtures are.
+/// The eight tiny models: every family, tied and untied heads, scaled and partial rotation.
 pub fn tiny_models() -> Vec<(String, PathBuf)> {
-    let own = ["tiny-llama", "tiny-qwen2", "tiny-qwen3-tied"].map(|n| Some((n.to_owned(), fixture(n))));
-    let others = ["tiny-llama3", "tiny-mistral", "tiny-qwen3", "tiny-phi3", "tiny-phi3-partial"]
-        .map(|n| Some((n.to_owned(), shared(&format!("models/{n}"))?)));
-    own.into_iter().chain(others).flatten().collect()
+    let names = [
+        "tiny-llama",
+        "tiny-llama3",
+        "tiny-mistral",
+        "tiny-qwen2",
+        "tiny-qwen3",
+        "tiny-qwen3-tied",
+        "tiny-phi3",
+        "tiny-phi3-partial",
+    ];
+    names.map(|name| (name.to_owned(), fixture(name))).into()
 }
 
 /// A safetensors file.
@@ -54,6 +61,10 @@ impl Tensors {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let tensor = file.tensor(name).unwrap_or_else(|e| panic!("{name}: {e}"));
         tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    }
+
+    pub fn u8(&self, name: &str) -> Vec<u8> {
+        SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().data().to_vec()
     }
 
     /// An i64 tensor as token ids or a mask.

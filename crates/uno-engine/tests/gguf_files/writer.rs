@@ -1,4 +1,5 @@
 //! A small GGUF writer for tests.
+#![allow(dead_code, reason = "each test file uses another part")]
 
 /// A metadata value to write.
 #[derive(Clone)]

@@ -72,7 +72,8 @@ pub fn route(
     if questions.is_empty() {
         return Ok(Vec::new());
     }
-    let vectors = embedder.embed(questions).map_err(|source| LearnError::Model { stage: "route", source })?;
+    let vectors =
+        embedder.embed_questions(questions).map_err(|source| LearnError::Model { stage: "route", source })?;
     Ok(vectors.into_iter().map(|vector| place(vector, plan, centroids, policy)).collect())
 }
 

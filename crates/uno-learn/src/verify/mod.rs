@@ -252,14 +252,15 @@ fn relevance(
     winners: &[&(usize, usize, String)],
     embedder: &dyn Embedder,
 ) -> Result<BTreeMap<usize, f64>, LearnError> {
-    let mut texts: Vec<&str> = winners.iter().map(|(_, h, _)| parts(&held_out[*h].prompt).2).collect();
-    texts.extend(winners.iter().map(|(.., answer)| answer.as_str()));
-    if texts.is_empty() {
+    let questions: Vec<&str> = winners.iter().map(|(_, h, _)| parts(&held_out[*h].prompt).2).collect();
+    let answers: Vec<&str> = winners.iter().map(|(.., answer)| answer.as_str()).collect();
+    if answers.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let embedded = embedder.embed(&texts).map_err(|source| LearnError::Model { stage: "verify", source })?;
-    let (questions, answers) = embedded.split_at(winners.len().min(embedded.len()));
-    let cosines = questions.iter().zip(answers).map(|(q, a)| features::cosine(q, a));
+    let lost = |source| LearnError::Model { stage: "verify", source };
+    let questions = embedder.embed_questions(&questions).map_err(lost)?;
+    let answers = embedder.embed(&answers).map_err(lost)?;
+    let cosines = questions.iter().zip(&answers).map(|(q, a)| features::cosine(q, a));
     Ok(winners.iter().map(|(j, ..)| *j).zip(cosines).collect())
 }
 

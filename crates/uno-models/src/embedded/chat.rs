@@ -99,12 +99,10 @@ impl EmbeddedChat {
         options: EmbeddedOptions,
     ) -> Result<Self, ModelsError> {
         let name = name.into();
-        let (tokens, rows) = (tokenizer.vocab_size(), decoder.config().vocab_size);
-        if tokens > rows {
-            return Err(ModelsError::tokenizer(
-                &name,
-                format!("has {tokens} tokens, the weights only {rows}"),
-            ));
+        tokenizer.check_fits(decoder.config().vocab_size)?;
+        if !decoder.has_head() {
+            let what = "the weights are an embedding model's and cannot generate; use the chat model they were made from";
+            return Err(ModelsError::format(&name, what));
         }
         let mut ends = tokenizer.eos().to_vec();
         ends.extend(&decoder.config().eos);

@@ -6,53 +6,87 @@ use rayon::prelude::*;
 use uno_engine::bert::BertEncoder;
 use uno_types::{Embedder, ModelError};
 
+use super::last_token::LastToken;
+use super::pooling::{self, Pooling};
 use crate::ModelsError;
 use crate::tokenizer::TextTokenizer;
 
 /// sentence-transformers' limit for all-MiniLM-L6-v2, `[CLS]` and `[SEP]` included; what follows is not embedded.
 const MAX_TOKENS: usize = 256;
 
-/// A BERT-like sentence encoder with its tokenizer.
+/// An embedding model: a BERT-like sentence encoder, or a Qwen3 decoder pooled by its last token.
 pub struct EmbeddedEmbedder {
     name: String,
-    encoder: BertEncoder,
-    tokenizer: TextTokenizer,
+    encoder: Encoder,
+}
+
+enum Encoder {
+    Bert { encoder: BertEncoder, tokenizer: TextTokenizer },
+    LastToken(LastToken),
 }
 
 impl EmbeddedEmbedder {
-    /// Opens a Hugging Face directory (config.json, model.safetensors, tokenizer.json). The name is the directory's.
+    /// Opens a Hugging Face directory (config.json, safetensors, tokenizer.json) or, for Qwen3-Embedding, a GGUF file. The
+    /// name is the path's last part without `.gguf`.
     ///
     /// # Errors
-    /// Files are missing, damaged or of an unknown kind.
-    pub fn open(dir: &Path) -> Result<Self, ModelsError> {
-        let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut tokenizer = TextTokenizer::from_dir(dir)?;
-        tokenizer.truncate_to(MAX_TOKENS)?;
-        Ok(Self { name, encoder: BertEncoder::open(dir)?, tokenizer })
+    /// Files are missing, damaged or of an unknown kind, or it is no embedding model.
+    pub fn open(path: &Path) -> Result<Self, ModelsError> {
+        let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = file_name.strip_suffix(".gguf").unwrap_or(&file_name).to_owned();
+        let encoder = match pooling::of(path)? {
+            Pooling::LastToken => Encoder::LastToken(LastToken::open(path)?),
+            Pooling::Mean => {
+                let mut tokenizer = TextTokenizer::from_dir(path)?;
+                tokenizer.truncate_to(MAX_TOKENS)?;
+                Encoder::Bert { encoder: BertEncoder::open(path)?, tokenizer }
+            }
+        };
+        Ok(Self { name, encoder })
     }
 
-    /// Token ids of `text` with `[CLS]` and `[SEP]`, cut to 256.
+    /// Whether questions may be preceded by an instruction ([`crate::qwen3::embedding_query`]).
+    pub fn takes_instructions(&self) -> bool {
+        matches!(self.encoder, Encoder::LastToken(_))
+    }
+
+    /// Token ids of `text` as they are embedded: with `[CLS]` and `[SEP]`, or with an end token, and cut to the model's
+    /// limit (256 for MiniLM, 8192 for Qwen3-Embedding).
     ///
     /// # Errors
     /// The tokenizer refuses the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelsError> {
-        self.tokenizer.encode_document(text)
+        match &self.encoder {
+            Encoder::Bert { tokenizer, .. } => tokenizer.encode_document(text),
+            Encoder::LastToken(model) => model.encode(text),
+        }
     }
 }
 
 impl Embedder for EmbeddedEmbedder {
     fn id(&self) -> String {
-        let hash: String = self.encoder.hash().chars().take(16).collect();
-        format!("{}@{hash}", self.name)
+        let hash = match &self.encoder {
+            Encoder::Bert { encoder, .. } => encoder.hash(),
+            Encoder::LastToken(model) => model.hash(),
+        };
+        format!("{}@{}", self.name, hash.chars().take(16).collect::<String>())
     }
 
     fn dimensions(&self) -> usize {
-        self.encoder.dimensions()
+        match &self.encoder {
+            Encoder::Bert { encoder, .. } => encoder.dimensions(),
+            Encoder::LastToken(model) => model.dimensions(),
+        }
     }
 
-    /// Mean-pooled and l2-normalised, as the model's own pipeline gives them.
+    /// Pooled and l2-normalised, as the model's own pipeline gives them.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
         let ids = texts.par_iter().map(|text| self.encode(text)).collect::<Result<Vec<_>, _>>()?;
-        self.encoder.encode(&ids).map_err(|error| ModelError::Engine(error.to_string()))
+        match &self.encoder {
+            Encoder::Bert { encoder, .. } => {
+                encoder.encode(&ids).map_err(|error| ModelError::Engine(error.to_string()))
+            }
+            Encoder::LastToken(model) => Ok(model.embed(&ids)?),
+        }
     }
 }

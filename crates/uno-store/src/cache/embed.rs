@@ -1,5 +1,6 @@
 //! Embeddings by model and text.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,6 +107,10 @@ impl<E: Embedder> Embedder for CachedEmbedder<E> {
 
     fn dimensions(&self) -> usize {
         self.inner.dimensions()
+    }
+
+    fn question_text<'a>(&self, question: &'a str) -> Cow<'a, str> {
+        self.inner.question_text(question)
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {

@@ -46,7 +46,7 @@ pub fn run(args: &ModelsArgs, console: &Console) -> anyhow::Result<()> {
 }
 
 fn pull(names: &[String], console: &Console) -> anyhow::Result<()> {
-    let defaults = registry::known::ALL.map(|known| known.name.to_owned());
+    let defaults = registry::known::DEFAULTS.map(|known| known.name.to_owned());
     let names = if names.is_empty() { &defaults[..] } else { names };
     let mut pulled = Vec::new();
     for name in names {

@@ -85,6 +85,9 @@ pub struct ModelSettings {
     pub api_key_env: String,
     /// For a remote target: its weights on this machine (name or path), which adapters are trained on.
     pub weights: String,
+    /// For an embedder or reranker that takes one (Qwen3): the task in a sentence. Before questions only, not before rules and
+    /// answers. Empty: none for the embedder, as published; the model card's for the reranker.
+    pub instruction: String,
 }
 
 impl ModelSettings {
@@ -180,6 +183,15 @@ impl Settings {
         }
         if self.embedder.is_unset() {
             return Err(("embedder.model".to_owned(), "name an embedding model".to_owned()));
+        }
+        for (key, role) in [
+            ("target.instruction", &self.target),
+            ("teacher.instruction", &self.teacher),
+            ("judge.instruction", &self.judge),
+        ] {
+            if !role.instruction.is_empty() {
+                return Err((key.to_owned(), "only embedder and reranker take an instruction".to_owned()));
+            }
         }
         for (key, role) in [
             ("target.url", &self.target),

@@ -26,7 +26,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         let rules: Vec<RuleSet> = p.run.read_lines(files::RULES)?;
         let embedder = p.roles()?.embedder();
         let queries: Vec<&str> = records.iter().map(Record::query).collect();
-        let mut queries = embedder.embed(&queries)?;
+        let mut queries = embedder.embed_questions(&queries)?;
         queries.iter_mut().for_each(|v| features::normalise(v));
 
         let taught: Vec<usize> = (0..records.len()).filter(|&i| !rules[i].with_feedback.is_empty()).collect();

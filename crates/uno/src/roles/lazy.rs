@@ -1,13 +1,13 @@
-//! Models that are opened when the first request comes.
+//! Chat models that are opened when the first request comes.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
-use uno_models::remote::{ApiKey, RemoteChat, RemoteConfig, RemoteEmbedder, RemoteReranker};
-use uno_models::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions};
+use uno_models::remote::{ApiKey, RemoteChat, RemoteConfig};
+use uno_models::{EmbeddedChat, EmbeddedOptions};
 use uno_types::role::OnGeneration;
-use uno_types::{AdapterRef, ChatModel, Embedder, GenerationRequest, ModelError, Reranker};
+use uno_types::{AdapterRef, ChatModel, GenerationRequest, ModelError};
 
 use super::Location;
 use crate::config::Settings;
@@ -57,7 +57,7 @@ pub fn open_embedded(path: &Path, settings: &Settings) -> anyhow::Result<Embedde
 }
 
 /// How to reach a server.
-fn remote_config(
+pub(super) fn remote_config(
     url: &str,
     model: &str,
     api_key_env: &str,
@@ -186,82 +186,4 @@ impl LazyChat {
         });
         GenerationRequest { adapter, ..request.clone() }
     }
-}
-
-/// An embedder, not opened before it is needed.
-pub struct LazyEmbedder {
-    location: Location,
-    settings: Settings,
-    id: OnceLock<String>,
-    open: Mutex<Option<Arc<dyn Embedder>>>,
-}
-
-impl LazyEmbedder {
-    /// An embedder that will be opened from `location`.
-    pub fn new(location: Location, settings: &Settings) -> Self {
-        Self { location, settings: settings.clone(), id: OnceLock::new(), open: Mutex::new(None) }
-    }
-
-    /// Opens the embedder to learn its id.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open_id(&self) -> anyhow::Result<String> {
-        Ok(self.opened()?.id())
-    }
-
-    /// Says what the id is.
-    pub fn set_id(&self, id: &str) {
-        self.id.get_or_init(|| id.to_owned());
-    }
-
-    fn opened(&self) -> anyhow::Result<Arc<dyn Embedder>> {
-        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = slot.as_ref() {
-            return Ok(Arc::clone(opened));
-        }
-        let opened: Arc<dyn Embedder> = match &self.location {
-            Location::Embedded { path } => {
-                Arc::new(EmbeddedEmbedder::open(path).with_context(|| format!("opening {}", path.display()))?)
-            }
-            Location::Remote { url, model, api_key_env } => {
-                Arc::new(RemoteEmbedder::new(remote_config(url, model, api_key_env, &self.settings)?)?)
-            }
-        };
-        *slot = Some(Arc::clone(&opened));
-        Ok(opened)
-    }
-}
-
-impl Embedder for LazyEmbedder {
-    fn id(&self) -> String {
-        self.id.get().cloned().unwrap_or_else(|| self.location.to_string())
-    }
-
-    fn dimensions(&self) -> usize {
-        self.opened().map_or(0, |e| e.dimensions())
-    }
-
-    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let opened = self.opened().map_err(|error| ModelError::Engine(format!("{error:#}")))?;
-        opened.embed(texts)
-    }
-}
-
-/// The reranker of the settings, if any. Only servers play this role yet.
-///
-/// # Errors
-/// When it is configured as embedded, cannot be reached, or fails its self-test.
-pub fn reranker(settings: &Settings) -> anyhow::Result<Option<Box<dyn Reranker>>> {
-    let model = &settings.reranker;
-    if model.is_unset() {
-        return Ok(None);
-    }
-    anyhow::ensure!(
-        model.is_remote(),
-        "reranker.model is set without reranker.url: the embedded engine has no reranker yet; give a server, or leave \
-         reranker.model empty to measure the gap by embedding coverage"
-    );
-    let config = remote_config(&model.url, &model.model, &model.api_key_env, settings)?;
-    Ok(Some(Box::new(RemoteReranker::new(config)?)))
 }

@@ -1,7 +1,9 @@
 //! The models of a run by role: opened on first use, cached, and known by id without being opened.
 
+mod embedder;
 mod lazy;
 mod location;
+mod reranker;
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,8 +17,10 @@ use uno_train::Precision;
 use uno_types::{ChatModel, Embedder, Reranker};
 
 use crate::config::{ModelSettings, Settings};
-use lazy::{LazyChat, LazyEmbedder};
+use embedder::LazyEmbedder;
+use lazy::LazyChat;
 pub use location::Location;
+use reranker::LazyReranker;
 
 /// The models of a run.
 pub struct Roles {
@@ -24,7 +28,7 @@ pub struct Roles {
     teacher: Arc<CachedChat<LazyChat>>,
     judge: Arc<CachedChat<LazyChat>>,
     embedder: CachedEmbedder<LazyEmbedder>,
-    reranker: Option<Box<dyn Reranker>>,
+    reranker: Option<LazyReranker>,
     /// The target's weights on this machine, which adapters are trained on.
     weights: Weights,
     stamps: Vec<(&'static str, ModelStamp)>,
@@ -92,7 +96,7 @@ impl Roles {
             other("judge", &settings.judge)?
         };
         let embedder = opening.embedder(&settings.embedder, &mut stamps)?;
-        let reranker = lazy::reranker(settings)?;
+        let reranker = opening.reranker(&mut stamps)?;
         let weights = Weights::new(settings, lazy_target, &target.id());
         Ok(Self {
             target,
@@ -157,7 +161,7 @@ impl Roles {
 
     /// Measures the gap, where there is one.
     pub fn reranker(&self) -> Option<&dyn Reranker> {
-        self.reranker.as_deref()
+        self.reranker.as_ref().map(|reranker| reranker as &dyn Reranker)
     }
 
     /// The target's weights with tokenizer and template.
@@ -218,6 +222,16 @@ impl Opening<'_> {
         lazy.set_id(&id);
         stamps.push(("embedder", ModelStamp { location: location.to_string(), stamp, id }));
         Ok(lazy)
+    }
+
+    fn reranker(&self, stamps: &mut Vec<(&'static str, ModelStamp)>) -> anyhow::Result<Option<LazyReranker>> {
+        let Some(lazy) = LazyReranker::of(self.settings)? else { return Ok(None) };
+        let location = lazy.location();
+        let id = self.known_or("reranker", location, || lazy.open_id())?;
+        let stamp = ModelStamp { location: location.to_string(), stamp: location.stamp()?, id: id.clone() };
+        stamps.push(("reranker", stamp));
+        lazy.set_id(&id);
+        Ok(Some(lazy))
     }
 
     /// The id that the manifest holds for these very files, otherwise the one that the opened model states.
@@ -293,5 +307,5 @@ pub fn probe_embedder(model: &ModelSettings, settings: &Settings) -> anyhow::Res
 /// # Errors
 /// When it does not answer, or fails the test.
 pub fn probe_reranker(settings: &Settings) -> anyhow::Result<String> {
-    Ok(lazy::reranker(settings)?.map_or_else(String::new, |r| r.id()))
+    LazyReranker::of(settings)?.map_or_else(|| Ok(String::new()), |reranker| reranker.open_id())
 }

@@ -40,10 +40,15 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig, EngineError> {
     if m.number("expert_count").is_some_and(|n| n > 0.0) {
         return Err(unsupported(file, format!("{name}.expert_count (mixture of experts)")));
     }
-    if m.number("attention.sliding_window").is_some_and(|n| n > 0.0 && n < max_positions as f64) {
-        return Err(unsupported(file, format!("{name}.attention.sliding_window")));
-    }
+    // Up to the window's length every token sees all before it, window or not. 0 stands for none.
+    let window =
+        m.number("attention.sliding_window").filter(|n| *n >= 1.0).map_or(usize::MAX, |n| n as usize);
     let rotated = m.optional_size("rope.dimension_count")?.unwrap_or(head_dim);
+    let scaling = rope_scaling(&m, head_dim, rotated)?;
+    let unstretched = match scaling {
+        Some(RopeScaling::LongRope { .. }) => m.size("rope.scaling.original_context_length")?,
+        _ => usize::MAX,
+    };
     let embedding = file.tensors().get("token_embd.weight");
     let vocab_size = match embedding.map(|t| t.shape.as_slice()) {
         Some([rows, _]) => *rows,
@@ -67,13 +72,13 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig, EngineError> {
         head_dim,
         rope: Rope {
             theta: m.number("rope.freq_base").unwrap_or(10_000.0) as f32,
-            scaling: rope_scaling(&m, head_dim)?,
+            scaling,
             partial: rotated as f32 / head_dim as f32,
         },
         norm_eps: m
             .number("attention.layer_norm_rms_epsilon")
             .ok_or_else(|| missing(file, "attention.layer_norm_rms_epsilon"))? as f32,
-        max_positions,
+        max_positions: max_positions.min(window).min(unstretched),
         tied_head: !file.tensors().contains_key("output.weight"),
         qkv_bias: file.tensors().contains_key("blk.0.attn_q.bias"),
         qk_norm: arch == Arch::Qwen3,
@@ -123,13 +128,24 @@ impl Metadata<'_> {
     }
 }
 
-/// Linear scaling from the metadata; Llama 3's from the tensor that llama.cpp's converter computes for it.
-fn rope_scaling(m: &Metadata<'_>, head_dim: usize) -> Result<Option<RopeScaling>, EngineError> {
+/// Linear scaling from the metadata; Llama 3's and LongRoPE's from the tensors that llama.cpp's converter writes for them.
+fn rope_scaling(
+    m: &Metadata<'_>,
+    head_dim: usize,
+    rotated: usize,
+) -> Result<Option<RopeScaling>, EngineError> {
     if m.file.tensors().contains_key("rope_freqs.weight") {
         return llama3(m, head_dim).map(Some);
     }
-    if m.file.tensors().keys().any(|name| name.starts_with("rope_factors_")) {
-        return Err(unsupported(m.file, "longrope scaling".into()));
+    if m.file.tensors().contains_key("rope_factors_short.weight") {
+        let divisors = m.file.dequantise("rope_factors_short.weight")?;
+        if divisors.len() != rotated / 2 {
+            let what =
+                format!("rope_factors_short.weight has {} numbers for {rotated} rotating", divisors.len());
+            return Err(EngineError::format(m.file.path(), what));
+        }
+        let attention = m.number("rope.scaling.attn_factor").unwrap_or(1.0) as f32;
+        return Ok(Some(RopeScaling::LongRope { divisors, attention }));
     }
     let factor = m.number("rope.scaling.factor").unwrap_or(1.0) as f32;
     match m.value("rope.scaling.type").and_then(Value::as_str).unwrap_or("none") {

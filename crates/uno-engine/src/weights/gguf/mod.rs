@@ -11,7 +11,7 @@ mod tokenizer;
 mod value;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 pub use tokenizer::{TokenKind, TokenizerMetadata};
@@ -140,6 +140,14 @@ impl GgufFile {
     /// The descriptions of all tensors by their GGUF name.
     pub fn tensors(&self) -> &HashMap<String, GgufTensor> {
         &self.tensors
+    }
+
+    /// GGUF names of the tensors that stand for none of `expected` (Hugging Face names). The divisors of the
+    /// rotation are in the configuration already.
+    pub(super) fn others(&self, expected: &HashSet<String>) -> Vec<String> {
+        let known: HashSet<String> = expected.iter().filter_map(|name| names::gguf_name(name)).collect();
+        let other = |name: &&String| !known.contains(*name) && !name.starts_with("rope_f");
+        self.tensors.keys().filter(other).cloned().collect()
     }
 
     /// A tensor by its GGUF name, dequantised, row-major, with the rows as the file orders them.

@@ -53,7 +53,7 @@ pub fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
         findings.push(Finding::warning(
             "reranker",
             "none: the gap is measured by embedding coverage",
-            "an estimate; set reranker.model and reranker.url for the published measure",
+            "an estimate; set reranker.model to a Qwen3-Reranker for the published measure",
         ));
     }
     findings.extend(trl::findings(&settings));
