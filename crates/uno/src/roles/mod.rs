@@ -227,8 +227,9 @@ impl Opening<'_> {
     fn reranker(&self, stamps: &mut Vec<(&'static str, ModelStamp)>) -> anyhow::Result<Option<LazyReranker>> {
         let Some(lazy) = LazyReranker::of(self.settings)? else { return Ok(None) };
         let location = lazy.location();
-        let id = self.known_or("reranker", location, || lazy.open_id())?;
-        let stamp = ModelStamp { location: location.to_string(), stamp: location.stamp()?, id: id.clone() };
+        let stamp = location.stamp()?;
+        let id = self.known_or("reranker", location, &stamp, || lazy.open_id())?;
+        let stamp = ModelStamp { location: location.to_string(), stamp, id: id.clone() };
         stamps.push(("reranker", stamp));
         lazy.set_id(&id);
         Ok(Some(lazy))
