@@ -50,7 +50,7 @@ fn random(bench: &Bench) -> PathBuf {
     dir
 }
 
-fn with<'a>(setting: &'a str) -> Vec<&'a str> {
+fn with(setting: &str) -> Vec<&str> {
     [LEARN, &["--set", setting]].concat()
 }
 
