@@ -21,8 +21,8 @@ pub struct EmbeddedEmbedder {
 }
 
 enum Encoder {
-    Bert { encoder: BertEncoder, tokenizer: TextTokenizer },
-    LastToken(LastToken),
+    Bert { encoder: Box<BertEncoder>, tokenizer: Box<TextTokenizer> },
+    LastToken(Box<LastToken>),
 }
 
 impl EmbeddedEmbedder {
@@ -35,11 +35,11 @@ impl EmbeddedEmbedder {
         let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let name = file_name.strip_suffix(".gguf").unwrap_or(&file_name).to_owned();
         let encoder = match pooling::of(path)? {
-            Pooling::LastToken => Encoder::LastToken(LastToken::open(path)?),
+            Pooling::LastToken => Encoder::LastToken(Box::new(LastToken::open(path)?)),
             Pooling::Mean => {
                 let mut tokenizer = TextTokenizer::from_dir(path)?;
                 tokenizer.truncate_to(MAX_TOKENS)?;
-                Encoder::Bert { encoder: BertEncoder::open(path)?, tokenizer }
+                Encoder::Bert { encoder: Box::new(BertEncoder::open(path)?), tokenizer: Box::new(tokenizer) }
             }
         };
         Ok(Self { name, encoder })
