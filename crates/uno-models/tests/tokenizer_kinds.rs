@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 #[path = "../../uno-engine/tests/gguf_files/writer.rs"]
-#[allow(dead_code, reason = "shared with the engine's tests")]
 mod writer;
 
 use std::path::Path;
