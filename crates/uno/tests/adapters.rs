@@ -14,30 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::{Bench, LEARN, prepared, server, text};
+use support::{Bench, LEARN, learn_embedded as learn, prepared, server, text};
 use uno_engine::weights::TensorStore;
 use uno_engine::{LoraWeights, ModelConfig};
-
-/// Learns with the tiny model embedded; the published policy, so that even a model of noise gets its critics.
-const EMBEDDED: &[&str] = &[
-    "--set",
-    "target.url=",
-    "--set",
-    "target.model=tiny",
-    "--set",
-    "plan.policy=paper",
-    "--set",
-    "distil.max_tokens=16",
-    "--set",
-    "verify.answer.max_tokens=8",
-    "--set",
-    "verify.answer.max_suggestion_tokens=8",
-];
-
-/// [`LEARN`] so, with more settings.
-fn learn(more: &'static [&'static str]) -> Vec<&'static str> {
-    [LEARN, EMBEDDED, more].concat()
-}
 
 /// Names of the adapters of the plan in force.
 fn names(bench: &Bench) -> Vec<String> {

@@ -15,28 +15,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Bench, LEARN, logs, prepared, server, text, tiny_model};
-
-/// Learns with the tiny model embedded; the published policy, so that even a model of noise gets its critics.
-const EMBEDDED: &[&str] = &[
-    "--set",
-    "target.url=",
-    "--set",
-    "target.model=tiny",
-    "--set",
-    "plan.policy=paper",
-    "--set",
-    "distil.max_tokens=16",
-    "--set",
-    "verify.answer.max_tokens=8",
-    "--set",
-    "verify.answer.max_suggestion_tokens=8",
-];
-
-/// [`LEARN`] so.
-fn learn() -> Vec<&'static str> {
-    [LEARN, EMBEDDED].concat()
-}
+use support::{Bench, learn_embedded as learn, logs, prepared, server, text, tiny_model};
 
 /// Fails with status 1 and a message of one cause that names `what` and is no panic.
 fn refused(bench: &Bench, words: &[&str], what: &[&str]) {
@@ -52,13 +31,13 @@ fn a_model_cut_in_half_is_named_and_a_whole_one_goes_on() {
     let weights = bench.path("tiny").join("model.safetensors");
     let whole = fs::read(&weights).unwrap();
     fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
-    refused(&bench, &learn(), &["model.safetensors"]);
+    refused(&bench, &learn(&[]), &["model.safetensors"]);
     // A GGUF that ends after a header which promises ten tensors.
     let header = [&b"GGUF"[..], &3u32.to_le_bytes(), &10u64.to_le_bytes(), &5u64.to_le_bytes()].concat();
     bench.write("cut.gguf", header);
-    refused(&bench, &[learn().as_slice(), &["--set", "target.model=cut.gguf"]].concat(), &["cut.gguf"]);
+    refused(&bench, &learn(&["--set", "target.model=cut.gguf"]), &["cut.gguf"]);
     fs::write(&weights, &whole).unwrap();
-    assert_eq!(bench.json(&learn())["records"], 16);
+    assert_eq!(bench.json(&learn(&[]))["records"], 16);
 }
 
 /// Spoils a file's bytes.
@@ -74,7 +53,7 @@ fn adapters(bench: &Bench) -> Vec<PathBuf> {
 fn a_damaged_adapter_is_found_and_the_base_model_answers() {
     let server = server(0);
     let bench = prepared(&server, 16);
-    bench.json(&learn());
+    bench.json(&learn(&[]));
     let files = adapters(&bench);
     assert!(!files.is_empty(), "the published policy uses critics");
     let whole: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).unwrap()).collect();
@@ -104,7 +83,7 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
         assert!(warning.contains("adapter"), "the reason is told: {warning}");
     }
     // What is damaged is made anew from the kept work: the same bytes.
-    bench.json(&learn());
+    bench.json(&learn(&[]));
     assert!(files.iter().zip(&whole).all(|(file, bytes)| fs::read(file).unwrap() == *bytes));
     let told = bench.json(&["ask", "--run", "run", "--json", "How do I cook rice?"]);
     assert_eq!(told["path"], "critic");
@@ -114,7 +93,7 @@ fn a_damaged_adapter_is_found_and_the_base_model_answers() {
 fn an_adapter_of_a_foreign_base_does_not_answer() {
     let server = server(0);
     let bench = prepared(&server, 16);
-    bench.json(&learn());
+    bench.json(&learn(&[]));
     // Another model of the same shape in the old one's place: every shape fits, and every answer would be wrong.
     tiny_model::write(&bench.path("tiny"), 1 << 40);
     let output = bench.uno(&["ask", "--run", "run", "--json", "How do I cook rice?"]);
@@ -131,7 +110,7 @@ fn an_adapter_of_a_foreign_base_does_not_answer() {
 fn a_question_longer_than_the_context_is_refused() {
     let server = server(0);
     let bench = prepared(&server, 16);
-    bench.json(&learn());
+    bench.json(&learn(&[]));
     let long = "why ".repeat(2000);
     refused(&bench, &["ask", "--run", "run", "--path", "base", &long], &["4096", "tokens"]);
 }
@@ -167,9 +146,9 @@ fn a_full_disk_is_told_and_more_room_goes_on() {
         return;
     }
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        refused(&bench, &learn(), &["no space left", "run/", "free some space"]);
+        refused(&bench, &learn(&[]), &["no space left", "run/", "free some space"]);
         assert!(mount("200m", "remount,"), "more room");
-        assert_eq!(bench.json(&learn())["records"], 16);
+        assert_eq!(bench.json(&learn(&[]))["records"], 16);
     }));
     let unmounted = Command::new("umount").arg(bench.path("run")).status();
     assert!(unmounted.is_ok_and(|s| s.success()));

@@ -46,6 +46,14 @@ impl Packed {
         Packed::default()
     }
 
+    /// One prompt with one completion.
+    pub fn single(prompt: &[u32], completion: &[u32]) -> Self {
+        let mut packed = Self::new();
+        let segment = packed.push_prompt(prompt);
+        packed.push_completion(segment, completion);
+        packed
+    }
+
     /// Adds a prompt: context only, none of its tokens is a target. Returns its segment, for [`Packed::push_completion`].
     pub fn push_prompt(&mut self, ids: &[u32]) -> usize {
         self.push(ids, 0..0)

@@ -3,6 +3,9 @@
 /// Below this many rows a split costs more than it saves.
 const MIN_ROWS: usize = 16;
 
+/// Products of less than this many multiplications stay on one thread.
+pub(crate) const PARALLEL_FROM: usize = 1 << 16;
+
 /// Rows per task so that each thread of the pool gets one block.
 pub(crate) fn rows_per_task(rows: usize) -> usize {
     if rows < MIN_ROWS { rows.max(1) } else { rows.div_ceil(rayon::current_num_threads()) }

@@ -7,7 +7,7 @@
 use super::lanes::Lanes;
 use super::level::{Level, level};
 use super::matrix::{Mat, MatMut};
-use super::parallel::ranges;
+use super::parallel::{PARALLEL_FROM, ranges};
 use super::product::{Into, Threads};
 
 /// Addresses and shape of one product; shared by the threads, each of which writes other columns of `y`.
@@ -23,7 +23,7 @@ struct Job {
     k: usize,
     scale: f32,
     add: bool,
-    /// How far ahead of the current weights to prefetch, in numbers; 0 when they are in cache.
+    /// How far ahead of the current weights to prefetch, in numbers.
     ahead: usize,
 }
 
@@ -65,7 +65,7 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
         while t < whole {
             for j in 0..4 {
                 wt[j] = L::load(w[j].add(t));
-                if row == 0 && job.ahead > 0 {
+                if row == 0 {
                     L::prefetch(w[j].wrapping_add(job.ahead + t));
                 }
             }
@@ -162,54 +162,40 @@ fn rows_at_a_time(k: usize) -> usize {
     (96 * 1024 / k.max(1)).clamp(6, 192) / 6 * 6
 }
 
-/// Products of less than this many multiplications stay on one thread.
-const PARALLEL_FROM: usize = 1 << 16;
-
 /// `y (+)= scale * x · wᵀ`; rows of `x` and `w` have adjacent elements.
 pub(crate) fn product(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, scale: f32, threads: Threads) {
-    assert!(x.cols == w.cols && y.cols == w.rows && w.col_stride == 1);
-    let level = level();
-    let ahead = 8 * w.row_stride;
-    let job = Job { w: w.as_ptr(), w_stride: w.row_stride, ahead, ..job(y, into, x, scale) };
-    over_columns(&job, w.rows, threads, &|from, to| {
-        let block = rows_at_a_time(x.cols);
-        for first in (0..x.rows).step_by(block) {
-            run(level, &job.rows(first, block.min(x.rows - first)), from, to);
-        }
-    });
-}
-
-/// The job without its weights.
-fn job(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, scale: f32) -> Job {
-    assert!(y.rows == x.rows && x.col_stride == 1);
-    Job {
+    assert!(x.cols == w.cols && y.cols == w.rows && y.rows == x.rows);
+    assert!(x.col_stride == 1 && w.col_stride == 1);
+    let job = Job {
         x: x.as_ptr(),
         x_stride: x.row_stride,
-        w: std::ptr::null(),
-        w_stride: 0,
+        w: w.as_ptr(),
+        w_stride: w.row_stride,
         y: y.as_mut_ptr(),
         y_stride: y.stride,
         m: x.rows,
         k: x.cols,
         scale,
         add: into == Into::Add,
-        ahead: 0,
-    }
-}
-
-/// Runs `work` over all `n` columns of the output, split among the threads when it is worth it.
-fn over_columns(job: &Job, n: usize, threads: Threads, work: &(dyn Fn(usize, usize) + Sync)) {
-    if threads == Threads::One || job.m * job.k * n < PARALLEL_FROM {
-        work(0, n);
+        ahead: 8 * w.row_stride,
+    };
+    let (level, block) = (level(), rows_at_a_time(x.cols));
+    let columns = |from: usize, to: usize| {
+        for first in (0..x.rows).step_by(block) {
+            run(level, &job.rows(first, block.min(x.rows - first)), from, to);
+        }
+    };
+    if threads == Threads::One || job.m * job.k * w.rows < PARALLEL_FROM {
+        columns(0, w.rows);
     } else {
-        ranges(n, 4, work);
+        ranges(w.rows, 4, &columns);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::noise;
+    use crate::kernel::testing::{levels, noise};
 
     /// Every level that this machine has agrees with f64 sums, for shapes that leave remainders everywhere.
     #[test]
@@ -225,13 +211,7 @@ mod tests {
             (32, 10, 70),
         ] {
             let (x, w) = (noise(m * k, 1), noise(n * k, 2));
-            for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-                if level != Level::Portable && super::level() == Level::Portable {
-                    continue;
-                }
-                if level == Level::Avx512 && super::level() != Level::Avx512 {
-                    continue;
-                }
+            for level in levels() {
                 let mut y = vec![1.0f32; m * n];
                 let job = Job {
                     x: x.as_ptr(),

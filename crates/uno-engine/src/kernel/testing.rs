@@ -1,5 +1,17 @@
 //! What the kernels' tests share.
 
+use super::level::{Level, level};
+
+/// The levels that this machine runs.
+pub(crate) fn levels() -> impl Iterator<Item = Level> {
+    let best = level();
+    [Level::Portable, Level::Avx2, Level::Avx512].into_iter().filter(move |l| match l {
+        Level::Portable => true,
+        Level::Avx2 => best != Level::Portable,
+        Level::Avx512 => best == Level::Avx512,
+    })
+}
+
 /// Numbers in [-1, 1), the same for the same seed.
 pub(crate) fn noise(n: usize, seed: u32) -> Vec<f32> {
     let mut s = seed;

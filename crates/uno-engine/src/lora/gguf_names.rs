@@ -4,7 +4,7 @@
 
 use super::target::{Side, Target, TensorName};
 use crate::config::{Arch, ModelConfig};
-use crate::weights::gguf::names::{gguf_name, interleaved_row};
+use crate::weights::gguf::names::gguf_name;
 
 /// `general.type` of an adapter's file.
 pub(super) const TYPE: (&str, &str) = ("general.type", "adapter");
@@ -56,46 +56,9 @@ pub(super) fn interleaved_heads(name: TensorName, model: &ModelConfig) -> Option
     }
 }
 
-/// Which way rows are moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// From Hugging Face's halves to llama.cpp's pairs.
-    ToGguf,
-    /// Back.
-    FromGguf,
-}
-
-/// The rows of `values` [rows, width] in the other order, head by head.
-pub(super) fn reorder(values: &[f32], width: usize, heads: usize, order: Order) -> Vec<f32> {
-    let head_rows = values.len() / (width * heads).max(1);
-    let half = (head_rows / 2).max(1);
-    let mut out = vec![0.0; values.len()];
-    for head in 0..heads {
-        for row in 0..head_rows {
-            let (halves, pairs) = (head * head_rows + row, head * head_rows + interleaved_row(row, half));
-            let (from, to) = match order {
-                Order::ToGguf => (halves, pairs),
-                Order::FromGguf => (pairs, halves),
-            };
-            out[to * width..(to + 1) * width].copy_from_slice(&values[from * width..(from + 1) * width]);
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_are_interleaved_head_by_head_and_back() {
-        // Two heads of four rows: halves (0, 1 | 2, 3) become pairs (0, 2, 1, 3).
-        let rows: Vec<f32> = (0..8).flat_map(|r| [r as f32, 10.0 * r as f32]).collect();
-        let pairs = reorder(&rows, 2, 2, Order::ToGguf);
-        let firsts: Vec<f32> = pairs.chunks(2).map(|row| row[0]).collect();
-        assert_eq!(firsts, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
-        assert_eq!(reorder(&pairs, 2, 2, Order::FromGguf), rows);
-    }
 
     #[test]
     fn names_are_those_of_the_base_with_a_side() {

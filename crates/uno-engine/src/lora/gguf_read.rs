@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::files::in_file;
 use super::gguf_names::{
-    ADAPTER_TYPE, ALPHA, ARCHITECTURE, Order, TYPE, architecture, interleaved_heads, reorder, target_of,
-    tensor_name,
+    ADAPTER_TYPE, ALPHA, ARCHITECTURE, TYPE, architecture, interleaved_heads, target_of, tensor_name,
 };
 use super::layout::Layout;
 use super::target::{LoraConfig, Target};
@@ -15,6 +14,7 @@ use crate::config::ModelConfig;
 use crate::error::EngineError;
 use crate::weights::GgufFile;
 use crate::weights::gguf::Value;
+use crate::weights::gguf::names::{Order, reorder};
 
 impl LoraWeights {
     /// Reads the adapter in `path` and checks that it belongs to a model of this shape. Its tensors may be stored in any

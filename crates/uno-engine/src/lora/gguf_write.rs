@@ -5,12 +5,13 @@ use std::path::Path;
 
 use super::files::replace_with;
 use super::gguf_names::{
-    ADAPTER_TYPE, ALPHA, ARCHITECTURE, Order, TYPE, architecture, interleaved_heads, reorder, tensor_name,
+    ADAPTER_TYPE, ALPHA, ARCHITECTURE, TYPE, architecture, interleaved_heads, tensor_name,
 };
 use super::weights::LoraWeights;
 use crate::config::ModelConfig;
 use crate::error::EngineError;
 use crate::weights::gguf::GgufWriter;
+use crate::weights::gguf::names::{Order, reorder};
 
 /// llama.cpp's file type ALL_F32.
 const ALL_F32: u32 = 0;

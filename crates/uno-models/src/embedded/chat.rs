@@ -177,9 +177,7 @@ impl EmbeddedChat {
             return Err(ModelError::ContextLength { tokens, limit });
         }
         let adapter = adapter.map(|adapter| self.adapter(adapter)).transpose()?;
-        let mut packed = Packed::new();
-        let segment = packed.push_prompt(prompt);
-        packed.push_completion(segment, completion);
+        let packed = Packed::single(prompt, completion);
         self.on_threads(|| self.decoder.token_logprobs(&packed, adapter.as_deref()))
             .map_err(|error| ModelError::Engine(error.to_string()))
     }

@@ -57,14 +57,10 @@ pub fn probe(chat: &EmbeddedChat, adapter: &AdapterRef, prompts: &[&str]) -> Res
 pub(super) fn check(decoder: &Decoder, adapter: &LoraWeights, dir: &Path) -> Result<(), ModelError> {
     let Some(fingerprint) = Fingerprint::read(dir)? else { return Ok(()) };
     let engine = |error: EngineError| ModelError::Engine(error.to_string());
-    for prompt in fingerprint.prompts.iter().take(1) {
-        let (first, rest) = prompt.tokens.split_at(1);
-        let mut packed = Packed::new();
-        let segment = packed.push_prompt(first);
-        packed.push_completion(segment, rest);
-        let base = decoder.token_logprobs(&packed, None).map_err(engine)?;
-        let adapted = decoder.token_logprobs(&packed, Some(adapter)).map_err(engine)?;
-        Measured::of(prompt, &base, &adapted).judge().map_err(ModelError::Invalid)?;
-    }
-    Ok(())
+    let Some(prompt) = fingerprint.prompts.first() else { return Ok(()) };
+    let (first, rest) = prompt.tokens.split_at(1);
+    let packed = Packed::single(first, rest);
+    let base = decoder.token_logprobs(&packed, None).map_err(engine)?;
+    let adapted = decoder.token_logprobs(&packed, Some(adapter)).map_err(engine)?;
+    Measured::of(prompt, &base, &adapted).judge().map_err(ModelError::Invalid)
 }

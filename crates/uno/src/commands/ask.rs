@@ -11,7 +11,7 @@ use uno_types::{AdapterKind, Message, Path, Plan};
 use super::UsageError;
 use crate::args::{AskArgs, AskPath};
 use crate::learn::artefacts::files;
-use crate::learn::{Results, learned_plan};
+use crate::learn::{Results, WEIGHTS, learned_plan};
 use crate::output::Console;
 use crate::roles::Roles;
 
@@ -112,7 +112,7 @@ fn force(plan: &mut Plan, path: AskPath, run: &RunDir) -> anyhow::Result<()> {
     for entry in plan.clusters.iter_mut().filter(|e| e.path != wanted) {
         // Checkpoints that were not promoted may have been cleared away.
         let best = results.best(entry.cluster, kind).map(|tested| tested.adapter);
-        entry.adapter = best.filter(|a| run.path(&a.dir).join("adapter_model.safetensors").exists());
+        entry.adapter = best.filter(|a| run.path(&a.dir).join(WEIGHTS).exists());
         entry.path = if entry.adapter.is_some() { wanted } else { Path::Base };
     }
     Ok(())

@@ -28,10 +28,9 @@ pub fn run(args: &BenchArgs, console: &Console) -> anyhow::Result<()> {
     }
 }
 
-fn open(model: &str) -> anyhow::Result<EmbeddedChat> {
+pub(super) fn open(model: &str, options: EmbeddedOptions) -> anyhow::Result<EmbeddedChat> {
     let path = resolve_or_pull(model)?;
-    EmbeddedChat::open(&path, EmbeddedOptions::default())
-        .with_context(|| format!("opening {}", path.display()))
+    EmbeddedChat::open(&path, options).with_context(|| format!("opening {}", path.display()))
 }
 
 /// A prompt or completion: a text, or messages.
@@ -87,7 +86,7 @@ fn pairs(path: &Path, limit: usize, chat: &EmbeddedChat) -> anyhow::Result<Train
 }
 
 fn train(args: &TrainArgs, console: &Console) -> anyhow::Result<()> {
-    let chat = open(&args.model)?;
+    let chat = open(&args.model, EmbeddedOptions::default())?;
     let data = pairs(&args.pairs, args.limit, &chat)?;
     let precision: Precision = serde_json::from_value(json!(args.precision))?;
     let alpha = 2.0 * args.rank as f32;
@@ -124,7 +123,7 @@ fn train(args: &TrainArgs, console: &Console) -> anyhow::Result<()> {
 }
 
 fn simulated(args: &SimulateArgs, console: &Console) -> anyhow::Result<()> {
-    let chat = open(&args.model)?;
+    let chat = open(&args.model, EmbeddedOptions::default())?;
     let options =
         SimulateOptions { seed: args.seed, per_domain: args.per_domain, ..SimulateOptions::default() };
     let mut bar = console.bar("first answers", 0);

@@ -3,8 +3,9 @@
 use anyhow::{Context, ensure};
 use serde_json::json;
 use uno_bench::speed::{self, GenerateLoad};
-use uno_models::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions};
+use uno_models::{EmbeddedEmbedder, EmbeddedOptions};
 
+use super::bench;
 use super::models::resolve_or_pull;
 use crate::args::{EmbedArgs, GenerateArgs};
 use crate::output::Console;
@@ -15,10 +16,9 @@ use crate::output::Console;
 /// When the model is not there, or the prompt is too long for it.
 pub fn generate(args: &GenerateArgs, console: &Console) -> anyhow::Result<()> {
     ensure!(args.batch > 0 && args.prompt_tokens > 0 && args.new_tokens > 1, "nothing to generate");
-    let path = resolve_or_pull(&args.model)?;
     let precision = serde_json::from_value(json!(args.dtype))?;
     let options = EmbeddedOptions { precision, ..EmbeddedOptions::default() };
-    let chat = EmbeddedChat::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
+    let chat = bench::open(&args.model, options)?;
     let load = GenerateLoad {
         batch: args.batch,
         prompt_tokens: args.prompt_tokens,

@@ -27,7 +27,7 @@ use modules::Round;
 pub use pipeline::Pipeline;
 pub use publish::learned_plan;
 pub use results::Results;
-pub use trainer::{is_named_for, trl_base};
+pub use trainer::{WEIGHTS, is_named_for, trl_base};
 
 use crate::config::Settings;
 use crate::output::Console;

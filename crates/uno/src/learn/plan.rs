@@ -8,7 +8,7 @@ use uno_types::{AdapterKind, AdapterRef, Path, Plan};
 use super::artefacts::{ClustersFile, files};
 use super::evidence::Artefacts;
 use super::results::Results;
-use super::trainer::is_named_for;
+use super::trainer::{WEIGHTS, is_named_for};
 use super::{Pipeline, centroids, publish};
 
 /// The stage's name in the manifest.
@@ -67,7 +67,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             };
             if let Some(adapter) = &mut entry.adapter {
                 promote(&p.run, &results, cluster.id, kind, adapter)?;
-                outputs.push(format!("{}/adapter_model.safetensors", adapter.dir));
+                outputs.push(format!("{}/{WEIGHTS}", adapter.dir));
             }
             plan.clusters.push(entry);
         }
@@ -100,8 +100,7 @@ fn promote(
     let home = format!("adapters/{}", adapter.name);
     let (from, to) = (run.path(&adapter.dir), run.path(&home));
     adapter.dir = home;
-    let weights = "adapter_model.safetensors";
-    if is_named_for(&adapter.name, &to.join(weights)) {
+    if is_named_for(&adapter.name, &to) {
         return Ok(());
     }
     if to.exists() {
@@ -112,7 +111,7 @@ fn promote(
         fs_err::remove_dir_all(&temporary)?;
     }
     fs_err::create_dir_all(&temporary)?;
-    for file in [weights, "adapter_config.json", "fingerprint.json"] {
+    for file in [WEIGHTS, "adapter_config.json", "fingerprint.json"] {
         fs_err::copy(from.join(file), temporary.join(file))
             .with_context(|| format!("promoting {}", adapter.name))?;
     }

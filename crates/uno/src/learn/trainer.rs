@@ -89,7 +89,7 @@ pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyh
     read_curve(&out.join("training.jsonl"), &mut curve)?;
     let mut checkpoints = Vec::new();
     for epoch in &outcome.epochs {
-        let content = content_name(&epoch.dir.join("adapter_model.safetensors"))?;
+        let content = content_name(&epoch.dir.join(WEIGHTS))?;
         let name = format!("c{:02}-{}-{content}", job.cluster, job.kind.as_str());
         let adapter = AdapterRef { name: name.clone(), dir: epoch.dir.display().to_string() };
         fingerprint(weights, &adapter, &job.probes)?;
@@ -132,9 +132,12 @@ fn content_name(weights: &Path) -> anyhow::Result<String> {
     Ok(hash::of_file(weights)?.chars().take(12).collect())
 }
 
-/// Whether a weights file is the one that an adapter's name stands for.
-pub fn is_named_for(name: &str, weights: &Path) -> bool {
-    content_name(weights).is_ok_and(|content| name.ends_with(&content))
+/// An adapter's weights in its directory, as PEFT names them.
+pub const WEIGHTS: &str = "adapter_model.safetensors";
+
+/// Whether the directory `dir` holds the weights that an adapter's name stands for.
+pub fn is_named_for(name: &str, dir: &Path) -> bool {
+    content_name(&dir.join(WEIGHTS)).is_ok_and(|content| name.ends_with(&content))
 }
 
 /// The steps of a training without their timings. A step that was repeated after a crash counts once, the last time.

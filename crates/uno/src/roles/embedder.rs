@@ -1,7 +1,7 @@
 //! An embedder that is opened when the first text comes, and what goes before questions.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use uno_models::remote::RemoteEmbedder;
@@ -11,6 +11,7 @@ use uno_types::{Embedder, ModelError};
 
 use super::Location;
 use super::lazy::remote_config;
+use super::once::Once;
 use crate::config::Settings;
 
 /// The id of a model that is asked with an instruction.
@@ -29,20 +30,14 @@ pub struct LazyEmbedder {
     /// Before questions; empty: none.
     instruction: String,
     id: OnceLock<String>,
-    open: Mutex<Option<Arc<dyn Embedder>>>,
+    open: Once<Arc<dyn Embedder>>,
 }
 
 impl LazyEmbedder {
     /// An embedder that will be opened from `location`.
     pub fn new(location: Location, settings: &Settings) -> Self {
         let instruction = settings.embedder.instruction.clone();
-        Self {
-            location,
-            settings: settings.clone(),
-            instruction,
-            id: OnceLock::new(),
-            open: Mutex::new(None),
-        }
+        Self { location, settings: settings.clone(), instruction, id: OnceLock::new(), open: Once::default() }
     }
 
     /// Opens the embedder to learn the id of its weights.
@@ -59,11 +54,7 @@ impl LazyEmbedder {
     }
 
     fn opened(&self) -> anyhow::Result<Arc<dyn Embedder>> {
-        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = slot.as_ref() {
-            return Ok(Arc::clone(opened));
-        }
-        let opened: Arc<dyn Embedder> = match &self.location {
+        self.open.get_or_open(|| match &self.location {
             Location::Embedded { path } => {
                 let embedder =
                     EmbeddedEmbedder::open(path).with_context(|| format!("opening {}", path.display()))?;
@@ -72,14 +63,13 @@ impl LazyEmbedder {
                     "embedder.instruction is set, but {} takes none: leave it empty",
                     self.location
                 );
-                Arc::new(embedder)
+                Ok(Arc::new(embedder) as Arc<dyn Embedder>)
             }
             Location::Remote { url, model, api_key_env } => {
-                Arc::new(RemoteEmbedder::new(remote_config(url, model, api_key_env, &self.settings)?)?)
+                let config = remote_config(url, model, api_key_env, &self.settings)?;
+                Ok(Arc::new(RemoteEmbedder::new(config)?))
             }
-        };
-        *slot = Some(Arc::clone(&opened));
-        Ok(opened)
+        })
     }
 }
 

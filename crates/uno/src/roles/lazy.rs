@@ -1,7 +1,7 @@
 //! Chat models that are opened when the first request comes.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use uno_models::remote::{ApiKey, RemoteChat, RemoteConfig};
@@ -10,6 +10,7 @@ use uno_types::role::OnGeneration;
 use uno_types::{AdapterRef, ChatModel, GenerationRequest, ModelError};
 
 use super::Location;
+use super::once::Once;
 use crate::config::Settings;
 
 /// A chat model, not opened before it is needed. Clones share the opened model.
@@ -22,7 +23,7 @@ struct Inner {
     /// Adapters' directories are relative to it.
     root: PathBuf,
     id: OnceLock<String>,
-    open: Mutex<Option<Opened>>,
+    open: Once<Opened>,
 }
 
 #[derive(Clone)]
@@ -45,8 +46,8 @@ impl Opened {
 /// # Errors
 /// When the files are missing or damaged.
 pub fn open_embedded(path: &Path, settings: &Settings) -> anyhow::Result<EmbeddedChat> {
-    let threads = (settings.engine.threads > 0).then_some(settings.engine.threads);
     let engine = &settings.engine;
+    let threads = (engine.threads > 0).then_some(engine.threads);
     let options = EmbeddedOptions {
         max_batch: engine.max_batch,
         threads,
@@ -86,7 +87,7 @@ impl LazyChat {
             settings: settings.clone(),
             root: root.to_path_buf(),
             id: OnceLock::new(),
-            open: Mutex::new(None),
+            open: Once::default(),
         }))
     }
 
@@ -119,27 +120,22 @@ impl LazyChat {
     /// # Errors
     /// When the server refuses.
     pub fn release(&self) -> anyhow::Result<()> {
-        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match open {
+        match self.0.open.get() {
             Some(Opened::Remote(chat)) => Ok(chat.adapters().unload_all()?),
             _ => Ok(()),
         }
     }
 
     fn opened(&self) -> anyhow::Result<Opened> {
-        let mut slot = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = slot.as_ref() {
-            return Ok(opened.clone());
-        }
-        let opened = match &self.0.location {
-            Location::Embedded { path } => Opened::Embedded(Arc::new(open_embedded(path, &self.0.settings)?)),
+        self.0.open.get_or_open(|| match &self.0.location {
+            Location::Embedded { path } => {
+                Ok(Opened::Embedded(Arc::new(open_embedded(path, &self.0.settings)?)))
+            }
             Location::Remote { url, model, api_key_env } => {
                 let config = remote_config(url, model, api_key_env, &self.0.settings)?;
-                Opened::Remote(Arc::new(RemoteChat::new(config)?))
+                Ok(Opened::Remote(Arc::new(RemoteChat::new(config)?)))
             }
-        };
-        *slot = Some(opened.clone());
-        Ok(opened)
+        })
     }
 
     fn ready(&self) -> Result<Opened, ModelError> {

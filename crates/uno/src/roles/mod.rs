@@ -3,6 +3,7 @@
 mod embedder;
 mod lazy;
 mod location;
+mod once;
 mod reranker;
 
 use std::sync::{Arc, OnceLock};
@@ -201,9 +202,7 @@ impl Opening<'_> {
         if !model.is_remote() && precision != Precision::F32 {
             stamp = hash::of_value(&(stamp, precision));
         }
-        let id = self.known_or(role, &location, &stamp, || lazy.open_id())?;
-        lazy.set_id(&id);
-        stamps.push((role, ModelStamp { location: location.to_string(), stamp, id }));
+        lazy.set_id(&self.id_of(role, &location, stamp, stamps, || lazy.open_id())?);
         let lazy = Arc::new(lazy);
         let cached =
             CachedChat::new(LazyChat::clone(&lazy), Arc::clone(&self.generations), Arc::clone(&self.ledger));
@@ -217,37 +216,35 @@ impl Opening<'_> {
     ) -> anyhow::Result<LazyEmbedder> {
         let location = Location::of("embedder", model)?;
         let lazy = LazyEmbedder::new(location.clone(), self.settings);
-        let stamp = location.stamp()?;
-        let id = self.known_or("embedder", &location, &stamp, || lazy.open_id())?;
-        lazy.set_id(&id);
-        stamps.push(("embedder", ModelStamp { location: location.to_string(), stamp, id }));
+        lazy.set_id(&self.id_of("embedder", &location, location.stamp()?, stamps, || lazy.open_id())?);
         Ok(lazy)
     }
 
     fn reranker(&self, stamps: &mut Vec<(&'static str, ModelStamp)>) -> anyhow::Result<Option<LazyReranker>> {
         let Some(lazy) = LazyReranker::of(self.settings)? else { return Ok(None) };
         let location = lazy.location();
-        let stamp = location.stamp()?;
-        let id = self.known_or("reranker", location, &stamp, || lazy.open_id())?;
-        let stamp = ModelStamp { location: location.to_string(), stamp, id: id.clone() };
-        stamps.push(("reranker", stamp));
-        lazy.set_id(&id);
+        lazy.set_id(&self.id_of("reranker", location, location.stamp()?, stamps, || lazy.open_id())?);
         Ok(Some(lazy))
     }
 
-    /// The id that the manifest holds for these very files, otherwise the one that the opened model states.
-    fn known_or(
+    /// The id that the manifest holds for these very files, otherwise the one that the opened model states; `stamps` gets
+    /// what the manifest is to hold.
+    fn id_of(
         &self,
-        role: &str,
+        role: &'static str,
         location: &Location,
-        stamp: &str,
+        stamp: String,
+        stamps: &mut Vec<(&'static str, ModelStamp)>,
         open: impl FnOnce() -> anyhow::Result<String>,
     ) -> anyhow::Result<String> {
+        let location = location.to_string();
         let known = self.run.manifest().models.get(role);
-        match known.filter(|m| m.stamp == stamp && m.location == location.to_string() && !m.id.is_empty()) {
-            Some(known) => Ok(known.id.clone()),
-            None => open(),
-        }
+        let id = match known.filter(|m| m.stamp == stamp && m.location == location && !m.id.is_empty()) {
+            Some(known) => known.id.clone(),
+            None => open()?,
+        };
+        stamps.push((role, ModelStamp { location, stamp, id: id.clone() }));
+        Ok(id)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A reranker that is opened, and self-tested, when it is needed.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use uno_models::remote::RemoteReranker;
@@ -10,6 +10,7 @@ use uno_types::{ModelError, Reranker};
 use super::Location;
 use super::embedder::instructed;
 use super::lazy::remote_config;
+use super::once::Once;
 use crate::config::Settings;
 
 /// A reranker of this process or of a server. It has passed its self-test before its id is known.
@@ -17,7 +18,7 @@ pub struct LazyReranker {
     location: Location,
     settings: Settings,
     id: OnceLock<String>,
-    open: Mutex<Option<Arc<dyn Reranker>>>,
+    open: Once<Arc<dyn Reranker>>,
 }
 
 impl LazyReranker {
@@ -30,7 +31,7 @@ impl LazyReranker {
             return Ok(None);
         }
         let location = Location::of("reranker", &settings.reranker)?;
-        Ok(Some(Self { location, settings: settings.clone(), id: OnceLock::new(), open: Mutex::new(None) }))
+        Ok(Some(Self { location, settings: settings.clone(), id: OnceLock::new(), open: Once::default() }))
     }
 
     /// Where it lies.
@@ -46,7 +47,7 @@ impl LazyReranker {
     pub fn open_id(&self) -> anyhow::Result<String> {
         let id = self.opened()?.id();
         if matches!(self.location, Location::Embedded { .. }) {
-            self.slot().take();
+            self.open.close();
         }
         Ok(id)
     }
@@ -56,29 +57,20 @@ impl LazyReranker {
         self.id.get_or_init(|| id.to_owned());
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn Reranker>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn opened(&self) -> anyhow::Result<Arc<dyn Reranker>> {
-        let mut slot = self.slot();
-        if let Some(opened) = slot.as_ref() {
-            return Ok(Arc::clone(opened));
-        }
         let own = self.settings.reranker.instruction.as_str();
         let instruction = if own.is_empty() { qwen3::RERANK_INSTRUCTION } else { own };
-        let opened: Arc<dyn Reranker> = match &self.location {
+        self.open.get_or_open(|| match &self.location {
             Location::Embedded { path } => {
                 let open = || format!("opening the reranker {}", path.display());
-                Arc::new(EmbeddedReranker::open(path, instruction).with_context(open)?)
+                let opened = EmbeddedReranker::open(path, instruction).with_context(open)?;
+                Ok(Arc::new(opened) as Arc<dyn Reranker>)
             }
             Location::Remote { url, model, api_key_env } => {
                 let config = remote_config(url, model, api_key_env, &self.settings)?;
-                Arc::new(RemoteReranker::new(config, instruction)?)
+                Ok(Arc::new(RemoteReranker::new(config, instruction)?))
             }
-        };
-        *slot = Some(Arc::clone(&opened));
-        Ok(opened)
+        })
     }
 }
 

@@ -126,6 +126,27 @@ pub fn settings(bench: &Bench, server: &MockServer) -> PathBuf {
 /// `uno learn` on the logs that [`prepared`] writes.
 pub const LEARN: &[&str] = &["learn", "--logs", "chats.jsonl", "--run", "run", "--json"];
 
+/// Learns with the tiny model embedded; the published policy, so that even a model of noise gets its critics.
+const EMBEDDED: &[&str] = &[
+    "--set",
+    "target.url=",
+    "--set",
+    "target.model=tiny",
+    "--set",
+    "plan.policy=paper",
+    "--set",
+    "distil.max_tokens=16",
+    "--set",
+    "verify.answer.max_tokens=8",
+    "--set",
+    "verify.answer.max_suggestion_tokens=8",
+];
+
+/// [`LEARN`] so, with more settings.
+pub fn learn_embedded(more: &[&'static str]) -> Vec<&'static str> {
+    [LEARN, EMBEDDED, more].concat()
+}
+
 /// A directory with logs of so many conversations and settings for `server`.
 pub fn prepared(server: &MockServer, conversations: usize) -> Bench {
     let bench = Bench::new();

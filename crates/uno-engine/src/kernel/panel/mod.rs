@@ -15,7 +15,7 @@ use self::pack::pack;
 use self::tile::run;
 use super::level::level;
 use super::matrix::{Mat, MatMut};
-use super::parallel::ranges;
+use super::parallel::{PARALLEL_FROM, ranges};
 use super::product::{Into, Threads};
 
 pub(crate) use self::pack::Panels;
@@ -25,9 +25,6 @@ pub(crate) const PANEL: usize = 64;
 
 /// Steps of k that are worked through at a time, so that a panel's part stays in the second-level cache beside the rows.
 const BLOCK: usize = 512;
-
-/// Products of less than this many multiplications stay on one thread.
-const PARALLEL_FROM: usize = 1 << 16;
 
 thread_local! {
     /// The packed part of a panel; kept because fresh pages cost as much as the product.
@@ -184,17 +181,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::level::Level;
-    use crate::kernel::testing::noise;
-
-    fn levels() -> impl Iterator<Item = Level> {
-        let best = level();
-        [Level::Portable, Level::Avx2, Level::Avx512].into_iter().filter(move |l| match l {
-            Level::Portable => true,
-            Level::Avx2 => best != Level::Portable,
-            Level::Avx512 => best == Level::Avx512,
-        })
-    }
+    use crate::kernel::testing::{levels, noise};
 
     fn agrees(y: &[f32], x: &[f32], w: impl Fn(usize, usize) -> f32, (m, n, k): (usize, usize, usize)) {
         for r in 0..m {

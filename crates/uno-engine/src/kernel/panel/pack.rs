@@ -44,15 +44,10 @@ pub(super) fn pack(w: Mat<'_>, from: usize, steps: usize, column: usize, columns
             let row = w.line((from + t) * w.row_stride + column, columns);
             out[..columns].copy_from_slice(row);
         }
-    } else if w.row_stride == 1 {
+    } else {
+        assert!(w.row_stride == 1, "a matrix runs along its rows or along its columns");
         for (line, out) in out.chunks_mut(SIDE * PANEL).enumerate() {
             turn(w, from + line * SIDE, column, columns, out);
-        }
-    } else {
-        for (t, out) in out.chunks_exact_mut(PANEL).enumerate() {
-            for (j, out) in out[..columns].iter_mut().enumerate() {
-                *out = w.line((from + t) * w.row_stride + (column + j) * w.col_stride, 1)[0];
-            }
         }
     }
 }

@@ -54,39 +54,67 @@ pub(super) fn permuted_heads(file: &GgufFile, hf: &str) -> Result<Option<usize>,
 
 /// Undoes llama.cpp's `LlamaModel.permute`: there, row `2 i + j` of a head (the interleaved rotation of the original
 /// Llama code) is row `j * head_dim / 2 + i` of Hugging Face's half-rotation layout.
-pub(super) fn unpermute<T: Copy>(
+pub(super) fn unpermute(
     file: &GgufFile,
     name: &str,
-    values: Vec<T>,
+    values: Vec<f32>,
     shape: &[usize],
     heads: usize,
-) -> Result<Vec<T>, EngineError> {
+) -> Result<Vec<f32>, EngineError> {
     let rows = shape.first().copied().unwrap_or(0);
     let width: usize = shape.iter().skip(1).product();
     if heads == 0 || rows % (2 * heads) != 0 {
         let what = format!("tensor {name}: {rows} rows do not divide into {heads} heads of even width");
         return Err(EngineError::format(file.path(), what));
     }
-    let head_dim = rows / heads;
-    let half = head_dim / 2;
-    let mut out = Vec::with_capacity(values.len());
+    Ok(reorder(&values, width, heads, Order::FromGguf))
+}
+
+/// Which way rows are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From Hugging Face's halves to llama.cpp's pairs.
+    ToGguf,
+    /// Back.
+    FromGguf,
+}
+
+/// The rows of `values` [rows, width] in the other order, head by head.
+pub(crate) fn reorder(values: &[f32], width: usize, heads: usize, order: Order) -> Vec<f32> {
+    let head_rows = values.len() / (width * heads).max(1);
+    let half = (head_rows / 2).max(1);
+    let mut out = vec![0.0; values.len()];
     for head in 0..heads {
-        for row in 0..head_dim {
-            let source = head * head_dim + interleaved_row(row, half);
-            out.extend_from_slice(&values[source * width..(source + 1) * width]);
+        for row in 0..head_rows {
+            let (halves, pairs) = (head * head_rows + row, head * head_rows + interleaved_row(row, half));
+            let (from, to) = match order {
+                Order::ToGguf => (halves, pairs),
+                Order::FromGguf => (pairs, halves),
+            };
+            out[to * width..(to + 1) * width].copy_from_slice(&values[from * width..(from + 1) * width]);
         }
     }
-    Ok(out)
+    out
 }
 
 /// Where llama.cpp's interleaved order keeps row `row` of a head whose halves are `half` rows each.
-pub(crate) fn interleaved_row(row: usize, half: usize) -> usize {
+fn interleaved_row(row: usize, half: usize) -> usize {
     (row % half) * 2 + row / half
 }
 
 #[cfg(test)]
 mod tests {
-    use super::gguf_name;
+    use super::*;
+
+    #[test]
+    fn rows_are_interleaved_head_by_head_and_back() {
+        // Two heads of four rows: halves (0, 1 | 2, 3) become pairs (0, 2, 1, 3).
+        let rows: Vec<f32> = (0..8).flat_map(|r| [r as f32, 10.0 * r as f32]).collect();
+        let pairs = reorder(&rows, 2, 2, Order::ToGguf);
+        let firsts: Vec<f32> = pairs.chunks(2).map(|row| row[0]).collect();
+        assert_eq!(firsts, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
+        assert_eq!(reorder(&pairs, 2, 2, Order::FromGguf), rows);
+    }
 
     #[test]
     fn names_are_mapped_and_others_refused() {

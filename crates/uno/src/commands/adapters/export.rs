@@ -13,10 +13,9 @@ use uno_types::{AdapterRef, Plan};
 use super::super::UsageError;
 use crate::args::{ExportArgs, ExportFormat};
 use crate::learn::artefacts::files;
-use crate::learn::is_named_for;
+use crate::learn::{WEIGHTS, is_named_for};
 use crate::output::{Console, table};
 
-const WEIGHTS: &str = "adapter_model.safetensors";
 /// What a PEFT export holds; the last two only where they are there.
 const PARTS: [&str; 4] = [WEIGHTS, "adapter_config.json", "fingerprint.json", "training.jsonl"];
 
@@ -74,7 +73,7 @@ fn chosen(run: &RunDir, names: &[String]) -> anyhow::Result<Vec<AdapterRef>> {
             .into());
         }
         ensure!(
-            is_named_for(&adapter.name, &dir.join(WEIGHTS)),
+            is_named_for(&adapter.name, &dir),
             "adapter {} is damaged: its content is not what its name says. Run `uno learn` on {} again: it is made anew from \
              the kept work",
             adapter.name,
@@ -99,7 +98,7 @@ fn peft(adapter: &AdapterRef, to: &Path) -> anyhow::Result<PathBuf> {
     check_adapter_files(adapter)?;
     let home = to.join(&adapter.name);
     if home.exists() {
-        if is_named_for(&adapter.name, &home.join(WEIGHTS)) {
+        if is_named_for(&adapter.name, &home) {
             return Ok(home);
         }
         bail!("{} is there and holds something else: remove it or choose another --to", home.display());

@@ -8,7 +8,7 @@ use uno_store::RunDir;
 use uno_types::Plan;
 
 use crate::learn::artefacts::files;
-use crate::learn::is_named_for;
+use crate::learn::{WEIGHTS, is_named_for};
 use crate::output::{Console, table};
 
 /// An adapter of a run.
@@ -53,14 +53,14 @@ fn adapters(run: &RunDir) -> anyhow::Result<Vec<Adapter>> {
     let mut all = Vec::new();
     for entry in &plan.clusters {
         let Some(adapter) = &entry.adapter else { continue };
-        let weights = run.path(&adapter.dir).join("adapter_model.safetensors");
+        let dir = run.path(&adapter.dir);
         all.push(Adapter {
             name: adapter.name.clone(),
             cluster: entry.cluster,
             path: entry.path.as_str(),
             win_rate: entry.win_rate.map(|w| w.rate),
-            bytes: fs_err::metadata(&weights).map_or(0, |m| m.len()),
-            intact: is_named_for(&adapter.name, &weights),
+            bytes: fs_err::metadata(dir.join(WEIGHTS)).map_or(0, |m| m.len()),
+            intact: is_named_for(&adapter.name, &dir),
         });
     }
     Ok(all)

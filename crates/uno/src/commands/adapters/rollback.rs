@@ -7,7 +7,7 @@ use uno_types::{Path, Plan};
 
 use super::super::UsageError;
 use crate::args::RollbackArgs;
-use crate::learn::{are_centroids_intact, is_named_for};
+use crate::learn::{WEIGHTS, are_centroids_intact, is_named_for};
 use crate::output::{Console, table};
 
 /// What a rollback did.
@@ -106,12 +106,12 @@ fn before(current: Option<&str>, log: &[PlanChange], known: &[String]) -> anyhow
 /// Refuses a plan that could not answer as it did.
 fn can_answer(id: &str, plan: &Plan, run: &RunDir) -> anyhow::Result<()> {
     for adapter in plan.clusters.iter().filter_map(|c| c.adapter.as_ref()) {
-        let weights = run.path(&adapter.dir).join("adapter_model.safetensors");
+        let dir = run.path(&adapter.dir);
         ensure!(
-            is_named_for(&adapter.name, &weights),
+            is_named_for(&adapter.name, &dir),
             "plan {id} needs adapter {}, which is missing or damaged: {}",
             adapter.name,
-            weights.display()
+            dir.join(WEIGHTS).display()
         );
     }
     if let Some(kept) = &plan.centroids {
