@@ -117,6 +117,7 @@ pub(super) fn load(store: &TensorStore) -> Result<Decoder, EngineError> {
         compact_head,
         head_packs: OnceLock::new(),
         hash,
+        bytes: store.loaded_bytes(),
         config,
     })
 }

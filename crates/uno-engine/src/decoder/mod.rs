@@ -13,7 +13,9 @@ mod head;
 mod load;
 mod packed;
 mod passes;
+mod plan;
 mod precision;
+mod saved;
 mod workspace;
 
 use std::path::Path;
@@ -27,6 +29,7 @@ use crate::weights::TensorStore;
 
 pub use crate::kernel::dropout::Dropout;
 pub use packed::Packed;
+pub use plan::PassMemory;
 pub use precision::Precision;
 pub use workspace::Workspace;
 
@@ -80,6 +83,7 @@ pub struct Decoder {
     pub(crate) frequencies: Frequencies,
     head_packs: OnceLock<Packs>,
     hash: String,
+    bytes: usize,
 }
 
 /// Scores of the next token for some rows.
@@ -132,6 +136,11 @@ impl Decoder {
     /// Hex content hash of the weight files as opened; tells base models apart.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// Memory that the weights take, in bytes; bf16 packs of training come on top.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The output head, [vocab, hidden].

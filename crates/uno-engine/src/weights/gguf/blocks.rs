@@ -21,4 +21,9 @@ impl GgufFile {
         };
         Ok(Some((tensor.kind, bytes)))
     }
+
+    /// Stored type and numbers of each matrix.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = (TensorType, usize)> {
+        self.tensors.values().filter(|t| t.shape.len() == 2).map(|t| (t.kind, t.shape.iter().product()))
+    }
 }
