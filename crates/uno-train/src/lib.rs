@@ -11,10 +11,12 @@
 mod bench;
 mod checkpoint;
 mod config;
+mod config_check;
 mod data;
 mod error;
 mod event;
 pub mod loss;
+mod memory;
 pub mod optim;
 pub mod order;
 mod pack;
@@ -23,10 +25,11 @@ mod reference;
 mod run;
 
 pub use bench::{BenchReport, bench_training};
-pub use config::{Loss, TrainConfig};
+pub use config::{Checkpointing, Loss, TrainConfig};
 pub use data::{PreferenceExample, Refused, SftExample, TrainData};
 pub use error::TrainError;
 pub use event::{EpochResult, StepEvent, TrainEvent, TrainOutcome};
+pub use memory::{MemoryPlan, budget_mib};
 pub use precision::{PrecisionReport, compare_precision};
 pub use run::{train, train_from};
 pub use uno_engine::Precision;
