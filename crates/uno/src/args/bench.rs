@@ -30,14 +30,31 @@ pub enum BenchCommand {
 
 /// Measures training.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --limit 16 --json")]
+#[command(
+    after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --limit 16 --json\n  uno bench train --tokens 12000 --limit 1"
+)]
 pub struct TrainArgs {
     /// Pairs, one JSON object a line: prompt, chosen, rejected as message lists or texts
-    #[arg(long, value_name = "FILE")]
-    pub pairs: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "tokens", conflicts_with = "tokens")]
+    pub pairs: Option<PathBuf>,
+    /// Instead of real pairs, made-up ones of N tokens: a third each for prompt, chosen and rejected answer
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
     /// Use the first N pairs
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub limit: usize,
+    /// Pairs per optimiser step
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub batch: usize,
+    /// Pairs share a pass while they have no more tokens than this together; 0: one pair a pass
+    #[arg(long, value_name = "TOKENS", default_value_t = uno_train::TrainConfig::default().pack_tokens)]
+    pub pack_tokens: usize,
+    /// Whether activations are computed again in the backward instead of being kept
+    #[arg(long, default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub checkpointing: String,
+    /// Memory that training may take in all, in MiB; 0: nine tenths of what is available
+    #[arg(long, value_name = "MIB", default_value_t = 0)]
+    pub max_memory_mib: usize,
     /// LoRA rank
     #[arg(long, default_value_t = 64)]
     pub rank: usize,
