@@ -19,7 +19,7 @@ mod memory;
 pub mod weights;
 
 pub use config::{Arch, ModelConfig, Rope, RopeScaling};
-pub use decoder::{Decoder, Dropout, Logits, Packed, PassMemory, Precision, Workspace};
+pub use decoder::{Decoder, Dropout, Logits, Packed, PassMemory, Precision, Products, Workspace};
 pub use error::EngineError;
 pub use generate::{KvBlock, Sequence};
 pub use lora::{LoraConfig, LoraGrads, LoraWeights, Side, Target, TensorName};

@@ -1,10 +1,11 @@
 //! How a run trains. The defaults are the published ones (METHOD §5).
 
 use serde::{Deserialize, Serialize};
-use uno_engine::{LoraConfig, Precision, Target};
+use uno_engine::{LoraConfig, Target};
 
 use crate::backend::Backend;
 use crate::loss::DpoSettings;
+use crate::numbers::TrainPrecision;
 use crate::optim::AdamWSettings;
 
 /// Settings of one training run.
@@ -60,9 +61,10 @@ pub struct TrainConfig {
     pub max_length: usize,
     /// Optimiser steps between resume points (there is one after each epoch in any case).
     pub checkpoint_every_steps: usize,
-    /// Numbers in which frozen weights are multiplied: f32, or bf16 where the machine has AVX512-BF16 (about a third
-    /// faster, 0.5 GB more memory for a model of 135 M parameters). With `trl`, bf16 loads the base in bf16.
-    pub precision: Precision,
+    /// Numbers in which frozen weights are multiplied: `f32`; `mixed`, where only gradients go through bf16 (a fifth faster,
+    /// 0.25 GB more for a model of 135 M parameters; f32 on machines without AVX512-BF16); `bf16` in both directions (faster
+    /// again, but it changes gradients and margins: see docs/ARCHITECTURE.md). With `trl`, `bf16` loads the base in bf16.
+    pub precision: TrainPrecision,
     /// Writes `events.out.tfevents.uno` beside `training.jsonl`, for `tensorboard --logdir RUN/training`.
     pub tensorboard: bool,
     /// Reproduces a quirk of TRL 0.24: chosen targets with id 0 are left out of the likelihood term of DPO+SFT. TRL itself
@@ -130,7 +132,7 @@ impl Default for TrainConfig {
             seed: 42,
             max_length: 12_000,
             checkpoint_every_steps: 10,
-            precision: Precision::F32,
+            precision: TrainPrecision::default(),
             tensorboard: false,
             ignore_id_zero: false,
             explosion_ratio: 10.0,

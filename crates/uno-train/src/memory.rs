@@ -1,7 +1,7 @@
 //! How much memory a run will take, before it takes it.
 
 use serde::{Deserialize, Serialize};
-use uno_engine::{LoraWeights, ModelConfig, Packed, PassMemory, Precision, available_mib};
+use uno_engine::{LoraWeights, ModelConfig, Packed, PassMemory, available_mib};
 
 use crate::config::{Checkpointing, Loss, TrainConfig};
 use crate::data::{Example, PreferenceExample, SftExample};
@@ -127,9 +127,7 @@ impl MemoryPlan {
             optimizer: 2.0 * adapter,
             ..Self::default()
         };
-        if config.precision.effective() == Precision::Bf16 {
-            plan.packs = (model.parameters() * 4) as f64 / MIB;
-        }
+        plan.packs = (model.parameters() * config.precision.packed_bytes()) as f64 / MIB;
         // Two rounds: what is not activations is the same whatever is recomputed, and says how much is left for them.
         let all: Vec<Packed> = passes.collect();
         let scored: Vec<Packed> = scored.collect();

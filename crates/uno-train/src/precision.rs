@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use uno_engine::{Decoder, LoraGrads, Precision};
+use uno_engine::{Decoder, LoraGrads};
 
 use crate::config::TrainConfig;
 use crate::data::{Example, Limits, TrainData};
 use crate::error::TrainError;
+use crate::numbers::TrainPrecision;
 use crate::optim::cosine;
 use crate::reference::measure;
 use crate::run::initial;
@@ -16,8 +17,8 @@ use crate::run::stepper::{Item, StepReport, Stepper};
 /// What a comparison says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionReport {
-    /// What was compared with f32; f32 itself on machines without bf16 products.
-    pub precision: Precision,
+    /// What was compared with f32. On machines without bf16 products it is the same as f32.
+    pub precision: TrainPrecision,
     /// Examples, each at the weights that f32 training had reached by then.
     pub pairs: usize,
     /// Cosine between the two gradients of a tensor, over all tensors and pairs: smallest, mean, and share below 0.999.
@@ -43,7 +44,7 @@ pub fn compare_precision(
     data: &TrainData,
     config: &TrainConfig,
 ) -> Result<PrecisionReport, TrainError> {
-    let exact = TrainConfig { precision: Precision::F32, batch: 1, micro_batch: 1, ..config.clone() };
+    let exact = TrainConfig { precision: TrainPrecision::F32, batch: 1, micro_batch: 1, ..config.clone() };
     let other = TrainConfig { precision: config.precision, ..exact.clone() };
     exact.validate()?;
     let (examples, _) = data.to_train_on(&exact, &Limits::of(decoder, &exact))?;
@@ -74,7 +75,7 @@ pub fn compare_precision(
             .copy_from_slice(exact_stepper.weights.as_slice());
     }
     let [a, b] = &totals;
-    Ok(tally.report(config.precision.effective(), examples.len(), cosines(a, b)))
+    Ok(tally.report(config.precision, examples.len(), cosines(a, b)))
 }
 
 /// Cosine per tensor; tensors without a gradient (A, while B is zero) are left out.
@@ -107,7 +108,7 @@ impl Tally {
         self.loss_error_max = self.loss_error_max.max(loss_error);
     }
 
-    fn report(self, precision: Precision, pairs: usize, summed: Vec<f64>) -> PrecisionReport {
+    fn report(self, precision: TrainPrecision, pairs: usize, summed: Vec<f64>) -> PrecisionReport {
         let n = self.cosines.len().max(1) as f64;
         let least = |all: &[f64]| all.iter().copied().fold(1.0, f64::min);
         PrecisionReport {

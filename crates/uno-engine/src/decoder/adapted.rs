@@ -1,7 +1,7 @@
 //! A frozen linear layer with LoRA beside it: y = x Wᵀ + bias + scale · (mask(x) Aᵀ) Bᵀ, and its backward.
 
 use super::workspace::sized;
-use super::{Linear, Precision};
+use super::{Linear, Products};
 use crate::kernel::activation::add_bias;
 use crate::kernel::dropout::{Dropout, Mask};
 use crate::kernel::matrix::{Mat, MatMut};
@@ -24,15 +24,15 @@ impl LayerDropout {
 impl Linear {
     /// `y` [n, out] = x Wᵀ + bias.
     pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
-        self.frozen(how.precision).forward(n, x, y, how);
+        self.frozen(Products::both(how.precision)).forward(n, x, y, how);
         if let Some(bias) = &self.bias {
             add_bias(&mut y[..n * self.out], self.out, bias);
         }
     }
 
     /// `dx` [n, in] = dy W.
-    pub(crate) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], precision: Precision) {
-        self.frozen(precision).backward(n, dy, dx, 1.0);
+    pub(crate) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], products: Products) {
+        self.frozen(products).backward(n, dy, dx, 1.0);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::adapted::{LayerDropout, lora_inner, lora_outer};
 use super::attention::{self, Columns};
 use super::packed::Segment;
+use super::precision::Products;
 use super::saved::Saved;
 use super::workspace::{Scratch, sized};
 use super::{Block, HeadNorms};
@@ -23,8 +24,10 @@ pub(super) struct Pass<'a> {
     pub(super) n: usize,
     pub(super) adapter: Option<&'a LoraWeights>,
     pub(super) dropout: Option<Dropout>,
-    /// How frozen weights multiply.
+    /// How the forward multiplies.
     pub(super) how: How,
+    /// In what frozen weights multiply, by direction.
+    pub(super) products: Products,
 }
 
 impl Pass<'_> {

@@ -48,7 +48,7 @@ impl Block {
         scratch: &mut Scratch,
         grads: &mut LoraGrads,
     ) {
-        let (config, n, precision) = (pass.config, pass.n, pass.how.precision);
+        let (config, n, products) = (pass.config, pass.n, pass.products);
         let (hidden, inner_size) = (config.hidden_size, config.intermediate_size);
         let columns = Columns::new(config);
         let Scratch { dx, normed, d_normed, activation, d_activation, d_gate_up, d_heads, d_qkv, .. } =
@@ -63,18 +63,18 @@ impl Block {
         let (activation, d_activation) =
             (sized(activation, n * inner_size), sized(d_activation, n * inner_size));
         swiglu(gate_up, inner_size, activation);
-        self.down.backward(n, dx, d_activation, precision);
+        self.down.backward(n, dx, d_activation, products);
         adapter.backward(Group::MlpOut, saved, activation, dx, Some(d_activation));
         let d_gate_up = sized(d_gate_up, n * 2 * inner_size);
         swiglu_backward(gate_up, inner_size, d_activation, d_gate_up);
-        self.gate_up.backward(n, d_gate_up, d_normed, precision);
+        self.gate_up.backward(n, d_gate_up, d_normed, products);
         norm::again(middle, &self.mlp_norm, saved.middle_inverse, normed);
         adapter.backward(Group::MlpIn, saved, normed, d_gate_up, Some(d_normed));
         norm::backward(middle, &self.mlp_norm, saved.middle_inverse, d_normed, dx);
 
         let heads = &*saved.heads;
         let d_heads = sized(d_heads, n * columns.q_dim);
-        self.out.backward(n, dx, d_heads, precision);
+        self.out.backward(n, dx, d_heads, products);
         adapter.backward(Group::AttentionOut, saved, heads, dx, Some(d_heads));
         let d_qkv = sized(d_qkv, n * columns.stride);
         attention_backward::backward(
@@ -91,7 +91,7 @@ impl Block {
             adapter.backward(Group::AttentionIn, saved, normed, d_qkv, None);
             return;
         }
-        self.qkv.backward(n, d_qkv, d_normed, precision);
+        self.qkv.backward(n, d_qkv, d_normed, products);
         adapter.backward(Group::AttentionIn, saved, normed, d_qkv, Some(d_normed));
         norm::backward(saved.input, &self.attention_norm, saved.input_inverse, d_normed, dx);
     }

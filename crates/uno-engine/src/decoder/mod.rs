@@ -28,7 +28,7 @@ use crate::weights::TensorStore;
 pub use crate::kernel::dropout::Dropout;
 pub use packed::Packed;
 pub use plan::PassMemory;
-pub use precision::Precision;
+pub use precision::{Precision, Products};
 pub use workspace::Workspace;
 
 use precision::Packs;

@@ -4,7 +4,7 @@ use super::block::Pass;
 use super::head::Head;
 use super::saved::{SavedPlan, SavedShape};
 use super::workspace::{Workspace, sized};
-use super::{Decoder, Dropout, Logits, Packed, Precision};
+use super::{Decoder, Dropout, Logits, Packed, Products};
 use crate::error::EngineError;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
@@ -37,7 +37,7 @@ impl Decoder {
         adapter: Option<&LoraWeights>,
         ws: &mut Workspace,
     ) -> Result<Vec<f32>, EngineError> {
-        let pass = self.pass(packed, adapter, None, ws.precision)?;
+        let pass = self.pass(packed, adapter, None, ws.products)?;
         in_pool(|| {
             self.blocks_forward(&pass, packed, ws, false)?;
             self.gather(packed, ws);
@@ -68,7 +68,7 @@ impl Decoder {
         if dropout.is_some_and(|d| !(0.0..1.0).contains(&d.p)) {
             return Err(EngineError::Input("dropout must be in [0, 1)".into()));
         }
-        let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0), ws.precision)?;
+        let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0), ws.products)?;
         let (targets, hidden) = (packed.targets(), self.config.hidden_size);
         let log_probabilities = in_pool(|| {
             self.blocks_forward(&pass, packed, ws, true)?;
@@ -108,7 +108,7 @@ impl Decoder {
     pub fn logits(&self, ids: &[u32], adapter: Option<&LoraWeights>) -> Result<Logits, EngineError> {
         let mut packed = Packed::new();
         packed.push_prompt(ids);
-        let pass = self.pass(&packed, adapter, None, Precision::F32)?;
+        let pass = self.pass(&packed, adapter, None, Products::default())?;
         let (n, hidden, vocab) = (ids.len(), self.config.hidden_size, self.config.vocab_size);
         in_pool(|| {
             let mut ws = Workspace::default();
@@ -124,7 +124,7 @@ impl Decoder {
     }
 
     fn output(&self, pass: &Pass<'_>) -> Head<'_> {
-        Head { frozen: self.frozen_head(pass.how.precision) }
+        Head { frozen: self.frozen_head(pass.products) }
     }
 
     fn pass<'a>(
@@ -132,7 +132,7 @@ impl Decoder {
         packed: &'a Packed,
         adapter: Option<&'a LoraWeights>,
         dropout: Option<Dropout>,
-        precision: Precision,
+        products: Products,
     ) -> Result<Pass<'a>, EngineError> {
         self.need_head()?;
         packed.check(&self.config)?;
@@ -147,7 +147,8 @@ impl Decoder {
             n: packed.tokens(),
             adapter,
             dropout,
-            how: How { precision, ..How::FAST },
+            how: How { precision: products.forward, ..How::FAST },
+            products,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Buffers of a pass, kept between passes: fresh pages cost as much as a layer's arithmetic.
 
-use super::Precision;
+use super::Products;
 use super::saved::Activations;
 
 /// Scratch memory of training and scoring passes. Grows to the largest pass and stays; use one per thread that trains.
@@ -9,15 +9,15 @@ pub struct Workspace {
     /// What the backward needs of each block (room for one, reused, in a pass without backward).
     pub(crate) activations: Activations,
     pub(crate) scratch: Scratch,
-    pub(crate) precision: Precision,
+    pub(crate) products: Products,
     /// See [`Workspace::limit_activations`].
     pub(crate) limit: Option<usize>,
 }
 
 impl Workspace {
-    /// Buffers of passes that multiply in `precision`, as far as this machine can.
-    pub fn new(precision: Precision) -> Self {
-        Workspace { precision: precision.effective(), ..Workspace::default() }
+    /// Buffers of passes that multiply in `products`, as far as this machine can.
+    pub fn new(products: Products) -> Self {
+        Workspace { products: products.effective(), ..Workspace::default() }
     }
 
     /// Lets the backward keep at most so many bytes of blocks' activations, or what one block and the inputs of all need if
@@ -38,8 +38,8 @@ impl Workspace {
     }
 
     /// In what its passes multiply.
-    pub fn precision(&self) -> Precision {
-        self.precision
+    pub fn products(&self) -> Products {
+        self.products
     }
 }
 

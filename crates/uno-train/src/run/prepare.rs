@@ -61,7 +61,8 @@ impl<'a> Prepared<'a> {
                 Example::Preference(pair) => {
                     let references = match &mut references {
                         Some(references) => references,
-                        none => none.insert(References::open(dir, &base_id(decoder, workspace.precision()))?),
+                        none => none
+                            .insert(References::open(dir, &base_id(decoder, workspace.products().forward))?),
                     };
                     let reference = references.of(decoder, pair, example.hash(), workspace)?;
                     output.tell(TrainEvent::Reference { done: items.len() + 1, total })?;

@@ -65,7 +65,7 @@ impl<'a> Stepper<'a> {
     ) -> Self {
         let optimizer = AdamW::new(config.adamw(), weights.as_slice().len());
         let gradients = LoraGrads::zeros_like(&weights);
-        let mut workspace = Workspace::new(config.precision);
+        let mut workspace = Workspace::new(config.precision.products());
         workspace.limit_activations(limit);
         Self { decoder, config, weights: Arc::new(weights), optimizer, gradients, workspace }
     }

@@ -62,7 +62,7 @@ pub struct TrainArgs {
     #[arg(long, default_value = "dpo", value_parser = ["dpo", "sft"])]
     pub loss: String,
     /// Numbers in which frozen weights are multiplied
-    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
+    #[arg(long, default_value = "mixed", value_parser = ["f32", "mixed", "bf16"])]
     pub dtype: String,
     /// Also compares this precision's gradients with f32, pair by pair
     #[arg(long)]

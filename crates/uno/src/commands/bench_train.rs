@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde_json::json;
 use uno_models::EmbeddedOptions;
-use uno_train::{Precision, TrainConfig};
+use uno_train::{TrainConfig, TrainPrecision};
 
 use super::bench::open;
 use super::bench_examples::{made_up, read};
@@ -22,7 +22,7 @@ pub fn train(args: &TrainArgs, console: &Console) -> anyhow::Result<()> {
         (None, Some(tokens)) => made_up(tokens, &published.loss, args.limit, &chat)?,
         (None, None) => bail!("name --pairs or --tokens"),
     };
-    let precision: Precision = serde_json::from_value(json!(args.dtype))?;
+    let precision: TrainPrecision = serde_json::from_value(json!(args.dtype))?;
     let alpha = 2.0 * args.rank as f32;
     let config = TrainConfig {
         rank: args.rank,
