@@ -1,4 +1,5 @@
-//! Simulated users, and measurements of the engine and the method.
+//! Simulated users, MemoryBench, and measurements of the engine and the method.
 
+pub mod memorybench;
 pub mod simulate;
 pub mod speed;

@@ -1,0 +1,22 @@
+//! MemoryBench: its records, its metrics that need no model, and the way from items to its published summary.
+//!
+//! Written after the published format (THUIR/MemoryBench, Apache-2.0, and the results that bebr2/UNO published); nothing of
+//! its data is part of this repository. What needs a model as judge lies with the caller.
+
+mod dataset;
+mod details;
+mod error;
+mod literal;
+pub mod judgment;
+pub mod metrics;
+mod norm;
+mod sets;
+mod summary;
+
+pub use dataset::{Item, Split, read_items};
+pub use details::{ItemResult, LlmMeans, read_details};
+pub use error::MemoryBenchError;
+pub use literal::parse as parse_literal;
+pub use norm::{Kind, Norm, SetName, SetNorm};
+pub use sets::{Scoring, data_sets, scoring, task_of};
+pub use summary::{Summary, summarise};
