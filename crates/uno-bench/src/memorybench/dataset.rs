@@ -85,16 +85,18 @@ pub fn read_items(file: &str, text: &str, system: &str) -> Result<Vec<Item>, Mem
 
 fn item(row: Value, system: &str) -> Result<Item, String> {
     let Value::Object(mut row) = row else { return Err("no object".into()) };
-    let test_idx = row.get("test_idx").and_then(Value::as_i64).ok_or("`test_idx` is missing or no integer")?;
+    let test_idx =
+        row.get("test_idx").and_then(Value::as_i64).ok_or("`test_idx` is missing or no integer")?;
     let data_set = row.get("dataset_name").and_then(Value::as_str).unwrap_or_default().to_owned();
     if data_set.is_empty() {
         return Err("`dataset_name` is missing".into());
     }
-    let prompt = match (taken(&mut row, "input_chat_messages"), row.get("input_prompt").and_then(Value::as_str)) {
-        (Some(messages), _) => turns(messages).map_err(|e| format!("`input_chat_messages`: {e}"))?,
-        (None, Some(text)) => vec![Message::user(text)],
-        (None, None) => return Err("neither `input_prompt` nor `input_chat_messages`".into()),
-    };
+    let prompt =
+        match (taken(&mut row, "input_chat_messages"), row.get("input_prompt").and_then(Value::as_str)) {
+            (Some(messages), _) => turns(messages).map_err(|e| format!("`input_chat_messages`: {e}"))?,
+            (None, Some(text)) => vec![Message::user(text)],
+            (None, None) => return Err("neither `input_prompt` nor `input_chat_messages`".into()),
+        };
     if prompt.last().is_none_or(|m| m.role != Role::User) {
         return Err("the query does not end with a user's turn".into());
     }
@@ -118,9 +120,9 @@ fn item(row: Value, system: &str) -> Result<Item, String> {
 /// A column's value; texts are read as Python literals, then as JSON, and otherwise stay texts. Null counts as missing.
 fn taken(row: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let value = match row.remove(name)? {
-        Value::String(text) => literal::parse(&text)
-            .or_else(|_| serde_json::from_str(&text))
-            .unwrap_or(Value::String(text)),
+        Value::String(text) => {
+            literal::parse(&text).or_else(|_| serde_json::from_str(&text)).unwrap_or(Value::String(text))
+        }
         other => other,
     };
     (!value.is_null()).then_some(value)
@@ -133,10 +135,11 @@ fn turns(value: Value) -> Result<Vec<Message>, String> {
 /// The simulated user's actions: writers call the field `implicit_action` (one text), readers `implicit_actions` (a list).
 fn actions(feedback: Option<&Value>) -> Vec<String> {
     let rounds = feedback.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let texts = rounds.iter().flat_map(|round| match (&round["implicit_actions"], &round["implicit_action"]) {
-        (Value::Array(list), _) => list.clone(),
-        (_, one) => vec![one.clone()],
-    });
+    let texts =
+        rounds.iter().flat_map(|round| match (&round["implicit_actions"], &round["implicit_action"]) {
+            (Value::Array(list), _) => list.clone(),
+            (_, one) => vec![one.clone()],
+        });
     let texts = texts.filter_map(|v| v.as_str().map(str::to_owned));
     texts.filter(|action| action != "none").collect()
 }
@@ -157,7 +160,10 @@ mod tests {
         });
         let items = read_items("f", &row.to_string(), "wo_memory").unwrap();
         let item = &items[0];
-        assert_eq!((item.question(), item.gold("golden_answer"), item.lang), ("案件", Some("it's"), Lang::Zh));
+        assert_eq!(
+            (item.question(), item.gold("golden_answer"), item.lang),
+            ("案件", Some("it's"), Lang::Zh)
+        );
         assert_eq!(item.actions, ["dislike", "like"]);
         assert_eq!(item.record().unwrap().feedback(), "1. f");
     }
@@ -178,7 +184,10 @@ mod tests {
             ("{\"test_idx\": 1, \"input_prompt\": \"q\"}", "dataset_name"),
             ("{\"test_idx\": 1, \"dataset_name\": \"X\"}", "input_prompt"),
             ("{\"test_idx\": 1, \"dataset_name\": \"X\", \"input_chat_messages\": \"[]\"}", "user's turn"),
-            ("{\"test_idx\": 1, \"dataset_name\": \"X\", \"input_prompt\": \"q\", \"dialog\": \"[1]\"}", "dialog"),
+            (
+                "{\"test_idx\": 1, \"dataset_name\": \"X\", \"input_prompt\": \"q\", \"dialog\": \"[1]\"}",
+                "dialog",
+            ),
             ("nonsense", "line 2"),
         ] {
             let error = read_items("f", &format!("\n{row}"), "").unwrap_err().to_string();

@@ -120,7 +120,10 @@ mod tests {
     #[test]
     fn what_cannot_be_scored_is_named() {
         let error = item("NFCats", json!({"points": 4})).score().unwrap_err().to_string();
-        assert!(error.contains("NFCats, item 3") && error.contains("`score`") && error.contains("points"), "{error}");
+        assert!(
+            error.contains("NFCats, item 3") && error.contains("`score`") && error.contains("points"),
+            "{error}"
+        );
         assert!(item("NFCats", json!({"score": "4"})).score().is_err());
         assert!(item("Other", json!({"score": 4})).score().is_err());
         let twice = json!([item("NFCats", json!({})), item("NFCats", json!({}))]).to_string();
@@ -132,7 +135,8 @@ mod tests {
     fn means_come_plain_or_in_a_summary() {
         let plain = LlmMeans::read("m", r#"{"JRE-L": 7.5}"#).unwrap();
         assert!(plain.strict && plain.by_data_set["JRE-L"] == 7.5);
-        let summary = LlmMeans::read("m", r#"{"summary": {}, "average": {"JRE-L": 7.5, "NFCats": 4.0}}"#).unwrap();
+        let summary =
+            LlmMeans::read("m", r#"{"summary": {}, "average": {"JRE-L": 7.5, "NFCats": 4.0}}"#).unwrap();
         assert!(!summary.strict && summary.by_data_set.len() == 2);
         assert!(LlmMeans::read("m", "[1]").is_err());
     }

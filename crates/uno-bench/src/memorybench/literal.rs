@@ -212,7 +212,9 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Result<Value, String> {
-        for (word, value) in [("None", Value::Null), ("True", Value::Bool(true)), ("False", Value::Bool(false))] {
+        for (word, value) in
+            [("None", Value::Null), ("True", Value::Bool(true)), ("False", Value::Bool(false))]
+        {
             let end = self.at + word.len();
             let next = self.chars.get(end);
             if self.chars[self.at..].iter().take(word.len()).copied().eq(word.chars())
@@ -236,9 +238,15 @@ mod tests {
     fn as_python_reads_it() {
         for (text, value) in [
             ("[{'role': 'user', 'content': \"it's\"}, ]", json!([{"role": "user", "content": "it's"}])),
-            ("{'a': None, 'b': True, 'c': -1.5e3, 2: (1,), 'd': (7)}", json!({"a": null, "b": true, "c": -1500.0, "2": [1], "d": 7})),
-            (r"'a\n\x41\u4e2d\101\q' u'b' '''c
-d'''", json!("a\nA中A\\qbc\nd")),
+            (
+                "{'a': None, 'b': True, 'c': -1.5e3, 2: (1,), 'd': (7)}",
+                json!({"a": null, "b": true, "c": -1500.0, "2": [1], "d": 7}),
+            ),
+            (
+                r"'a\n\x41\u4e2d\101\q' u'b' '''c
+d'''",
+                json!("a\nA中A\\qbc\nd"),
+            ),
             (r"r'\n'", json!("\\n")),
             (" [] ", json!([])),
             ("1_000", json!(1000)),
@@ -249,7 +257,19 @@ d'''", json!("a\nA中A\\qbc\nd")),
 
     #[test]
     fn what_is_no_literal_is_refused_with_its_place() {
-        for text in ["", "[1 2]", "{'a' 1}", "'open", "__import__('os')", "[1,,2]", "Nonesuch", "'\\x4'", "1 2", "{1: 2", "nan"] {
+        for text in [
+            "",
+            "[1 2]",
+            "{'a' 1}",
+            "'open",
+            "__import__('os')",
+            "[1,,2]",
+            "Nonesuch",
+            "'\\x4'",
+            "1 2",
+            "{1: 2",
+            "nan",
+        ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains("character"), "{text}: {error}");
         }

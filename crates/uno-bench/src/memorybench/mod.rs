@@ -6,8 +6,8 @@
 mod dataset;
 mod details;
 mod error;
-mod literal;
 pub mod judgment;
+mod literal;
 pub mod metrics;
 mod norm;
 mod sets;

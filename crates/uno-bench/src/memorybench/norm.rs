@@ -88,7 +88,10 @@ impl Norm {
     /// When the text is no such file.
     pub fn read(file: &str, text: &str) -> Result<Self, MemoryBenchError> {
         serde_json::from_str(text).map_err(|e| {
-            MemoryBenchError::file(file, format!("no normalisation statistics (task|domain → set → summary): {e}"))
+            MemoryBenchError::file(
+                file,
+                format!("no normalisation statistics (task|domain → set → summary): {e}"),
+            )
         })
     }
 

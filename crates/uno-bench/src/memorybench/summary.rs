@@ -108,9 +108,14 @@ fn means(items: &[ItemResult], given: &LlmMeans) -> Result<Means, MemoryBenchErr
     for item in items {
         scores.entry(data_set(&item.dataset).to_owned()).or_default().push(item.score()?);
     }
-    if given.strict && let Some(name) = given.by_data_set.keys().find(|n| !scores.contains_key(*n)) {
+    if given.strict
+        && let Some(name) = given.by_data_set.keys().find(|n| !scores.contains_key(*n))
+    {
         let there: Vec<&str> = scores.keys().map(String::as_str).collect();
-        return Err(MemoryBenchError::Means(format!("`{name}` is not in the details ({})", there.join(", "))));
+        return Err(MemoryBenchError::Means(format!(
+            "`{name}` is not in the details ({})",
+            there.join(", ")
+        )));
     }
     let (mut means, mut left_out) = (BTreeMap::new(), BTreeMap::new());
     for (name, scores) in scores {
@@ -129,7 +134,9 @@ fn means(items: &[ItemResult], given: &LlmMeans) -> Result<Means, MemoryBenchErr
                 )));
             }
             (_, Some(_)) if given.strict => {
-                return Err(MemoryBenchError::Means(format!("{name}: its items hold their scores, so none is to be given")));
+                return Err(MemoryBenchError::Means(format!(
+                    "{name}: its items hold their scores, so none is to be given"
+                )));
             }
             _ => {
                 means.insert(name, Mean { sum: scores.iter().flatten().sum(), n, given: false });

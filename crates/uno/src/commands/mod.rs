@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_memory;
 mod bench_speed;
 pub mod config;
 pub mod demo;

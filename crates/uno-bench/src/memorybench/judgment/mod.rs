@@ -54,7 +54,10 @@ pub fn judgment_metrics(gold: &str, answer: &str) -> JudgmentMetrics {
     }
 }
 
-fn recall_precision<T: Ord>(gold: &std::collections::BTreeSet<T>, answer: &std::collections::BTreeSet<T>) -> (f64, f64) {
+fn recall_precision<T: Ord>(
+    gold: &std::collections::BTreeSet<T>,
+    answer: &std::collections::BTreeSet<T>,
+) -> (f64, f64) {
     let common = gold.intersection(answer).count() as f64;
     let share = |n: usize| if n == 0 { 0.0 } else { common / n as f64 };
     (share(gold.len()), share(answer.len()))

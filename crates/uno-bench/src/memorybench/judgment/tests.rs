@@ -24,7 +24,10 @@ fn what_it_decides() {
 #[test]
 fn the_same_document_agrees_with_itself() {
     let m = judgment_metrics(GOLD, GOLD);
-    assert_eq!((m.crime_recall, m.crime_precision, m.time_score, m.amount_score), (1.0, 1.0, Some(1.0), Some(1.0)));
+    assert_eq!(
+        (m.crime_recall, m.crime_precision, m.time_score, m.amount_score),
+        (1.0, 1.0, Some(1.0), Some(1.0))
+    );
     assert_eq!((m.penalcode_index_recall, m.penalcode_index_precision), (1.0, 1.0));
     assert!(m.reasoning_meteor.is_some_and(|x| x > 0.99) && m.judge_meteor.is_some_and(|x| x > 0.99));
 }
@@ -32,7 +35,10 @@ fn the_same_document_agrees_with_itself() {
 #[test]
 fn a_document_that_is_none_scores_without_a_panic() {
     let m = judgment_metrics(GOLD, "好的。");
-    assert_eq!((m.reasoning_meteor, m.time_score, m.amount_score, m.crime_precision), (None, Some(0.0), Some(0.0), 0.0));
+    assert_eq!(
+        (m.reasoning_meteor, m.time_score, m.amount_score, m.crime_precision),
+        (None, Some(0.0), Some(0.0), 0.0)
+    );
     assert_eq!(judgment_metrics("", "").time_score, None);
 }
 

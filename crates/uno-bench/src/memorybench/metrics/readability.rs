@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn words_and_sentences() {
-        assert_eq!(words("Don't 'quote' well-known e-mail's, we've"), ["Don't", "quote", "wellknown", "email's", "we've"]);
+        assert_eq!(
+            words("Don't 'quote' well-known e-mail's, we've"),
+            ["Don't", "quote", "wellknown", "email's", "we've"]
+        );
         assert_eq!(sentences("One two three. Four five six! Yes. Really?"), 2);
         assert_eq!((sentences(""), sentences("Hm.")), (1, 1));
     }
