@@ -1,5 +1,6 @@
 //! Simulated users, MemoryBench, and measurements of the engine and the method.
 
+pub mod baseline;
 pub mod memorybench;
 pub mod simulate;
 pub mod speed;
