@@ -13,11 +13,13 @@ mod meter;
 mod none;
 mod prompt;
 mod rules;
+mod system;
 mod unit;
 
 pub use answer::answer;
 pub use meter::{Metered, Usage};
 pub use prompt::Frame;
+pub use system::{Answers, Baseline, Remembering};
 
 use serde::Serialize;
 use uno_learn::LearnError;

@@ -29,6 +29,9 @@ pub enum MemoryBenchError {
         /// What is wrong.
         reason: String,
     },
+    /// The judge is lost.
+    #[error("judging: {0}")]
+    Judge(uno_learn::LearnError),
     /// A given mean that fits nothing.
     #[error("means of the merged score: {0}")]
     Means(String),

@@ -6,17 +6,22 @@
 mod dataset;
 mod details;
 mod error;
+mod evaluate;
+pub mod judge;
 pub mod judgment;
 mod literal;
 pub mod metrics;
 mod norm;
+mod protocol;
 mod sets;
 mod summary;
 
 pub use dataset::{Item, Split, read_items};
 pub use details::{ItemResult, LlmMeans, read_details};
 pub use error::MemoryBenchError;
+pub use evaluate::{Evaluation, evaluate};
 pub use literal::parse as parse_literal;
 pub use norm::{Kind, Norm, SetName, SetNorm};
-pub use sets::{Scoring, data_sets, scoring, task_of};
+pub use protocol::{Protocol, Step, order, steps};
+pub use sets::{Scoring, data_sets, scoring};
 pub use summary::{Summary, summarise};

@@ -1,5 +1,7 @@
 //! Which data sets make up a set, and which of their metrics is the score.
 
+use super::norm::{Kind, SetName};
+
 /// How an item's metrics become its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scoring {
@@ -12,27 +14,32 @@ pub enum Scoring {
 /// The name under which an item may hold its merged score.
 pub const MERGED: &str = "llm_as_judge_score";
 
-/// Name, task, scoring, in the order of the published configuration.
-const DATA_SETS: &[(&str, &str, Scoring)] = &[
-    ("Locomo", "Long-Short", Scoring::Metric("f1")),
-    ("DialSim-friends", "Long-Short", Scoring::Metric("accuracy")),
-    ("DialSim-bigbang", "Long-Short", Scoring::Metric("accuracy")),
-    ("DialSim-theoffice", "Long-Short", Scoring::Metric("accuracy")),
-    ("LexEval-Summarization", "Long-Short", Scoring::Metric("rougel")),
-    ("IdeaBench", "Long-Short", Scoring::Merged),
-    ("LimitGen-Syn", "Long-Short", Scoring::Metric("rating")),
-    ("JuDGE", "Short-Long", Scoring::Merged),
-    ("HelloBench-Academic&Knowledge-QA", "Short-Long", Scoring::Metric("avg_score")),
-    ("WritingPrompts", "Short-Long", Scoring::Metric("meteor")),
-    ("LexEval-Judge", "Long-Long", Scoring::Metric("rougel")),
-    ("WritingBench-Politics&Law", "Long-Long", Scoring::Metric("score")),
-    ("HelloBench-Academic&Knowledge-Writing", "Long-Long", Scoring::Metric("avg_score")),
-    ("WritingBench-Academic&Engineering", "Long-Long", Scoring::Metric("score")),
-    ("HelloBench-Creative&Design", "Long-Long", Scoring::Metric("avg_score")),
-    ("WritingBench-Creative&Design", "Long-Long", Scoring::Metric("score")),
-    ("LexEval-QA", "Short-Short", Scoring::Metric("rougel")),
-    ("JRE-L", "Short-Short", Scoring::Merged),
-    ("NFCats", "Short-Short", Scoring::Metric("score")),
+/// Name, task, domain, scoring, in the order of the published configuration.
+const DATA_SETS: &[(&str, &str, &str, Scoring)] = &[
+    ("Locomo", "Long-Short", "Open-Domain", Scoring::Metric("f1")),
+    ("DialSim-friends", "Long-Short", "Open-Domain", Scoring::Metric("accuracy")),
+    ("DialSim-bigbang", "Long-Short", "Open-Domain", Scoring::Metric("accuracy")),
+    ("DialSim-theoffice", "Long-Short", "Open-Domain", Scoring::Metric("accuracy")),
+    ("LexEval-Summarization", "Long-Short", "Legal", Scoring::Metric("rougel")),
+    ("IdeaBench", "Long-Short", "Academic&Knowledge", Scoring::Merged),
+    ("LimitGen-Syn", "Long-Short", "Academic&Knowledge", Scoring::Metric("rating")),
+    ("JuDGE", "Short-Long", "Legal", Scoring::Merged),
+    ("HelloBench-Academic&Knowledge-QA", "Short-Long", "Academic&Knowledge", Scoring::Metric("avg_score")),
+    ("WritingPrompts", "Short-Long", "Open-Domain", Scoring::Metric("meteor")),
+    ("LexEval-Judge", "Long-Long", "Legal", Scoring::Metric("rougel")),
+    ("WritingBench-Politics&Law", "Long-Long", "Legal", Scoring::Metric("score")),
+    (
+        "HelloBench-Academic&Knowledge-Writing",
+        "Long-Long",
+        "Academic&Knowledge",
+        Scoring::Metric("avg_score"),
+    ),
+    ("WritingBench-Academic&Engineering", "Long-Long", "Academic&Knowledge", Scoring::Metric("score")),
+    ("HelloBench-Creative&Design", "Long-Long", "Open-Domain", Scoring::Metric("avg_score")),
+    ("WritingBench-Creative&Design", "Long-Long", "Open-Domain", Scoring::Metric("score")),
+    ("LexEval-QA", "Short-Short", "Legal", Scoring::Metric("rougel")),
+    ("JRE-L", "Short-Short", "Academic&Knowledge", Scoring::Merged),
+    ("NFCats", "Short-Short", "Open-Domain", Scoring::Metric("score")),
 ];
 
 /// The data set that a name belongs to: `Locomo-0` to `Locomo-9` count as one.
@@ -48,14 +55,14 @@ pub fn scoring(name: &str) -> Option<Scoring> {
     DATA_SETS.iter().find(|(known, ..)| *known == data_set(name)).map(|(.., scoring)| *scoring)
 }
 
-/// The task of a data set.
-pub fn task_of(name: &str) -> Option<&'static str> {
-    DATA_SETS.iter().find(|(known, ..)| *known == data_set(name)).map(|(_, task, _)| *task)
-}
-
-/// The data sets of a task, in the order of the published configuration.
-pub fn data_sets(task: &str) -> Vec<&'static str> {
-    DATA_SETS.iter().filter(|(_, t, _)| *t == task).map(|(name, ..)| *name).collect()
+/// The data sets of a set, in the order of the published configuration; none when there is no such set.
+pub fn data_sets(set: &SetName) -> Vec<&'static str> {
+    let is_in = |task: &str, domain: &str| match set.kind {
+        Kind::Task => task == set.name,
+        Kind::Domain => domain == set.name,
+    };
+    let within = DATA_SETS.iter().filter(|(_, task, domain, _)| is_in(task, domain));
+    within.map(|(name, ..)| *name).collect()
 }
 
 #[cfg(test)]
@@ -67,7 +74,13 @@ mod tests {
         assert_eq!(scoring("Locomo-7"), Some(Scoring::Metric("f1")));
         assert_eq!(data_set("Locomo-x"), "Locomo-x");
         assert_eq!(scoring("Locomo-"), None);
-        assert_eq!(data_sets("Short-Short"), ["LexEval-QA", "JRE-L", "NFCats"]);
-        assert_eq!(task_of("JuDGE"), Some("Short-Long"));
+    }
+
+    #[test]
+    fn sets_by_task_and_by_domain() {
+        let of = |name: &str| data_sets(&name.parse().unwrap());
+        assert_eq!(of("task/Short-Short"), ["LexEval-QA", "JRE-L", "NFCats"]);
+        assert_eq!(of("domain/Legal").len(), 5);
+        assert!(of("domain/Short-Short").is_empty());
     }
 }

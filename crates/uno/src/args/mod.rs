@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
-pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, ScoreArgs};
+pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
 pub use commands::{
     AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,
     ModelsCommand, ReportArgs,

@@ -1,0 +1,7 @@
+//! Wiring of the benchmarks: systems under test on the models of a run, and the benchmarks that test them.
+
+pub mod memorybench;
+mod system;
+mod trained;
+
+pub use system::{Bench, SystemName};

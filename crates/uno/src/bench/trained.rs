@@ -1,0 +1,177 @@
+//! Systems that train: UNO as it is, and one adapter for all logs as the simplest that could be.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use uno_bench::baseline::{Answers, Baseline, BaselineError, Metered, Question, Usage};
+use uno_bench::simulate::conversation_line;
+use uno_learn::plan::{Policy as Proof, Variant};
+use uno_learn::route::{self, Policy, Route};
+use uno_train::Loss;
+use uno_types::{AdapterRef, ChatModel, Message, Path, Plan, Record};
+
+use super::Bench;
+use crate::config::Settings;
+use crate::learn::artefacts::{TrainedModule, files};
+use crate::learn::{self, Input, Pipeline, read_centroids};
+
+/// What one adapter for all logs minimises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LoraLoss {
+    /// Likelihood of the better answers.
+    Sft,
+    /// DPO alone.
+    Dpo,
+    /// Both, as an Expert.
+    DpoSft,
+}
+
+/// How a trained system answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As the plan says.
+    Uno(Policy),
+    /// Always with the last checkpoint of the only adapter, verified or not.
+    OneLora(LoraLoss),
+}
+
+/// A trained system.
+pub struct Trained<'a> {
+    bench: Bench<'a>,
+    way: Way,
+    settings: Settings,
+    runs: PathBuf,
+    logs: Vec<Record>,
+    /// The run that learned from the logs; none before the first.
+    run: Option<PathBuf>,
+}
+
+impl<'a> Trained<'a> {
+    /// A system that has seen no log.
+    pub fn new(bench: Bench<'a>, way: Way, runs: PathBuf) -> Self {
+        let settings = settings(bench.settings, way);
+        Self { bench, way, settings, runs, logs: Vec::new(), run: None }
+    }
+
+    /// UNO and UNO-Single learn alike, so they share a run.
+    fn dir(&self) -> PathBuf {
+        let name = match self.way {
+            Way::Uno(_) => "uno",
+            Way::OneLora(LoraLoss::Sft) => "lora-sft",
+            Way::OneLora(LoraLoss::Dpo) => "lora-dpo",
+            Way::OneLora(LoraLoss::DpoSft) => "lora-dpo-sft",
+        };
+        self.runs.join(format!("{name}-{:04}", self.logs.len()))
+    }
+
+    fn learned(&mut self, logs: &[Record]) -> anyhow::Result<Usage> {
+        self.logs.extend_from_slice(logs);
+        if self.logs.is_empty() {
+            return Ok(Usage::default());
+        }
+        let dir = self.dir();
+        let lines: String = self.logs.iter().map(|record| conversation_line(record) + "\n").collect();
+        fs_err::create_dir_all(&dir)?;
+        let mut pipeline = Pipeline::open(&dir, &self.settings, None, self.bench.console)?;
+        learn::stages(&mut pipeline, &Input::text("logs", lines))?;
+        pipeline.close();
+        let mut usage = Usage::default();
+        for tokens in pipeline.run.manifest().stages.iter().map(|stage| &stage.tokens) {
+            usage.calls += usize::try_from(tokens.paid_calls)?;
+            usage.prompt += usize::try_from(tokens.paid_prompt)?;
+            usage.completion += usize::try_from(tokens.paid_completion)?;
+        }
+        self.run = Some(dir);
+        Ok(usage)
+    }
+
+    fn answers(&self, questions: &[Question]) -> anyhow::Result<Answers> {
+        let prompts: Vec<&[Message]> = questions.iter().map(|q| q.prompt.as_slice()).collect();
+        let Some(dir) = &self.run else {
+            let model = Metered::new(self.bench.pipeline.roles()?.target());
+            return self.along(&prompts, questions.iter().map(|_| base_route()).collect(), &model);
+        };
+        let mut pipeline = Pipeline::open(dir, &self.settings, None, self.bench.console)?;
+        pipeline.open_models()?;
+        let roles = pipeline.roles()?;
+        let routes = match self.way {
+            Way::Uno(policy) => {
+                let plan: Plan = pipeline.run.read_json(files::PLAN)?;
+                let centroids = read_centroids(&pipeline.run, &plan)?;
+                let texts: Vec<&str> = questions.iter().map(Question::text).collect();
+                route::route(&texts, &plan, &centroids, roles.embedder(), policy)?
+            }
+            Way::OneLora(_) => {
+                let adapter = only_adapter(&pipeline)?;
+                questions.iter().map(|_| expert_route(adapter.clone())).collect()
+            }
+        };
+        let answers = self.along(&prompts, routes, &Metered::new(roles.target()));
+        pipeline.close();
+        answers
+    }
+
+    fn along(
+        &self,
+        prompts: &[&[Message]],
+        routes: Vec<Route>,
+        model: &Metered<'_>,
+    ) -> anyhow::Result<Answers> {
+        let answers = route::answer(prompts, routes, model as &dyn ChatModel, self.bench.answer)?;
+        let texts = answers.into_iter().map(|a| a.map(|a| a.text).unwrap_or_default()).collect();
+        Ok(Answers { texts, usage: model.take() })
+    }
+}
+
+fn base_route() -> Route {
+    Route { cluster: None, distance: None, path: Path::Base, adapter: None }
+}
+
+fn expert_route(adapter: Option<AdapterRef>) -> Route {
+    let path = if adapter.is_some() { Path::Expert } else { Path::Base };
+    Route { path, adapter, ..base_route() }
+}
+
+/// The last checkpoint of the first Expert that was trained; none when there were too few pairs.
+fn only_adapter(pipeline: &Pipeline<'_>) -> anyhow::Result<Option<AdapterRef>> {
+    let modules: Vec<TrainedModule> =
+        pipeline.run.read_lines(files::MODULES_1).context("the only adapter")?;
+    let last = modules.iter().find_map(|module| module.checkpoints.last());
+    Ok(last.map(|c| AdapterRef { name: c.adapter.clone(), dir: c.dir.clone() }))
+}
+
+/// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything.
+fn settings(base: &Settings, way: Way) -> Settings {
+    let mut settings = base.clone();
+    let Way::OneLora(loss) = way else { return settings };
+    settings.cluster.threshold = 1e9;
+    settings.plan.policy = Proof::Paper;
+    settings.plan.variant = Variant::UnoSingle;
+    settings.plan.gap_threshold = 1.0;
+    settings.train.loss = match loss {
+        LoraLoss::Sft => Loss::DpoSft { dpo_weight: 0.0, sft_weight: 1.0 },
+        LoraLoss::Dpo => Loss::DpoSft { dpo_weight: 1.0, sft_weight: 0.0 },
+        LoraLoss::DpoSft => Loss::DpoSft { dpo_weight: 0.5, sft_weight: 0.5 },
+    };
+    settings
+}
+
+impl Baseline for Trained<'_> {
+    fn name(&self) -> String {
+        match self.way {
+            Way::Uno(Policy::Single) => "uno_single".into(),
+            Way::Uno(_) => "uno".into(),
+            Way::OneLora(LoraLoss::Sft) => "lora_sft".into(),
+            Way::OneLora(LoraLoss::Dpo) => "lora_dpo".into(),
+            Way::OneLora(LoraLoss::DpoSft) => "lora_dpo_sft".into(),
+        }
+    }
+
+    fn learn(&mut self, logs: &[Record]) -> Result<Usage, BaselineError> {
+        self.learned(logs).map_err(|e| BaselineError::Other(format!("{}: {e:#}", self.name())))
+    }
+
+    fn answer(&mut self, questions: &[Question]) -> Result<Answers, BaselineError> {
+        self.answers(questions).map_err(|e| BaselineError::Other(format!("{}: {e:#}", self.name())))
+    }
+}
