@@ -159,7 +159,8 @@ fn the_question_is_asked_in_full_and_a_prompt_that_is_too_long_gets_shorter() {
         let model = Model::new(40);
         with_tools(&model, |tools| {
             let question = Question::of("How do I make a really good rice pudding?");
-            let answers = answer(filled(kind, tools).as_ref(), &[question.clone()], tools).unwrap();
+            let answers =
+                answer(filled(kind, tools).as_ref(), std::slice::from_ref(&question), tools).unwrap();
             assert!(answers[0].starts_with("answer to"), "{}: {answers:?}", kind.name());
             let asked = model.asked.lock().unwrap();
             let last = asked.last().unwrap();

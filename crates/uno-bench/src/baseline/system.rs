@@ -18,6 +18,22 @@ pub trait Baseline {
     /// # Errors
     /// When a model is lost.
     fn answer(&mut self, questions: &[Question]) -> Result<Answers, BaselineError>;
+    /// Perplexity of the base model's `answers` under the system and under the base model: how much was forgotten. None for
+    /// systems that leave the model as it is.
+    ///
+    /// # Errors
+    /// When the model cannot be opened.
+    fn perplexity(
+        &mut self,
+        _questions: &[Question],
+        _answers: &[String],
+    ) -> Result<Option<(f64, f64)>, BaselineError> {
+        Ok(None)
+    }
+    /// Seconds of training so far; none for systems that do not train.
+    fn training_seconds(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Answers, and what they took.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::MemoryBenchArgs;
+use super::{LearningArgs, MemoryBenchArgs};
 
 /// Measures the engine and the method, and makes simulated logs.
 #[derive(Debug, Args)]
@@ -28,6 +28,8 @@ pub enum BenchCommand {
     Embed(EmbedArgs),
     /// Makes chat logs of simulated users with a house rule per domain
     Simulate(SimulateArgs),
+    /// Does it learn, compared with what, and what does it spoil? On simulated users
+    Learning(LearningArgs),
     /// MemoryBench: scores results, or runs its protocols
     Memorybench(MemoryBenchArgs),
 }

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod bench;
+mod bench_learning;
 mod bench_memory;
 mod commands;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
+pub use bench_learning::LearningArgs;
 pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
 pub use commands::{
     AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,

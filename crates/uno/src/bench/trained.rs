@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use uno_bench::baseline::{Answers, Baseline, BaselineError, Metered, Question, Usage};
+use uno_bench::learning::perplexity;
 use uno_bench::simulate::conversation_line;
 use uno_learn::plan::{Policy as Proof, Variant};
 use uno_learn::route::{self, Policy, Route};
@@ -44,13 +45,14 @@ pub struct Trained<'a> {
     logs: Vec<Record>,
     /// The run that learned from the logs; none before the first.
     run: Option<PathBuf>,
+    training_seconds: f64,
 }
 
 impl<'a> Trained<'a> {
     /// A system that has seen no log.
     pub fn new(bench: Bench<'a>, way: Way, runs: PathBuf) -> Self {
         let settings = settings(bench.settings, way);
-        Self { bench, way, settings, runs, logs: Vec::new(), run: None }
+        Self { bench, way, settings, runs, logs: Vec::new(), run: None, training_seconds: 0.0 }
     }
 
     /// UNO and UNO-Single learn alike, so they share a run.
@@ -72,11 +74,16 @@ impl<'a> Trained<'a> {
         let dir = self.dir();
         let lines: String = self.logs.iter().map(|record| conversation_line(record) + "\n").collect();
         fs_err::create_dir_all(&dir)?;
+        self.share_cache(&dir)?;
         let mut pipeline = Pipeline::open(&dir, &self.settings, None, self.bench.console)?;
         learn::stages(&mut pipeline, &Input::text("logs", lines))?;
         pipeline.close();
         let mut usage = Usage::default();
-        for tokens in pipeline.run.manifest().stages.iter().map(|stage| &stage.tokens) {
+        for stage in &pipeline.run.manifest().stages {
+            let tokens = &stage.tokens;
+            if stage.name.starts_with("train") {
+                self.training_seconds += stage.seconds;
+            }
             usage.calls += usize::try_from(tokens.paid_calls)?;
             usage.prompt += usize::try_from(tokens.paid_prompt)?;
             usage.completion += usize::try_from(tokens.paid_completion)?;
@@ -85,30 +92,83 @@ impl<'a> Trained<'a> {
         Ok(usage)
     }
 
-    fn answers(&self, questions: &[Question]) -> anyhow::Result<Answers> {
-        let prompts: Vec<&[Message]> = questions.iter().map(|q| q.prompt.as_slice()).collect();
-        let Some(dir) = &self.run else {
-            let model = Metered::new(self.bench.pipeline.roles()?.target());
-            return self.along(&prompts, questions.iter().map(|_| base_route()).collect(), &model);
-        };
+    /// Rules and pairs do not depend on what is trained: one adapter for all logs starts with what UNO's run has paid for.
+    fn share_cache(&self, dir: &std::path::Path) -> anyhow::Result<()> {
+        let (from, to) = (self.runs.join(format!("uno-{:04}/cache", self.logs.len())), dir.join("cache"));
+        if to.exists() || !from.exists() {
+            return Ok(());
+        }
+        let partial = dir.join("cache.partial");
+        fs_err::create_dir_all(&partial)?;
+        for entry in fs_err::read_dir(&from)? {
+            let entry = entry?;
+            fs_err::copy(entry.path(), partial.join(entry.file_name()))?;
+        }
+        Ok(fs_err::rename(partial, to)?)
+    }
+
+    /// Opens the run that learned, and says where each question goes.
+    fn routed(
+        &self,
+        dir: &std::path::Path,
+        questions: &[Question],
+    ) -> anyhow::Result<(Pipeline<'_>, Vec<Route>)> {
         let mut pipeline = Pipeline::open(dir, &self.settings, None, self.bench.console)?;
         pipeline.open_models()?;
-        let roles = pipeline.roles()?;
         let routes = match self.way {
             Way::Uno(policy) => {
                 let plan: Plan = pipeline.run.read_json(files::PLAN)?;
                 let centroids = read_centroids(&pipeline.run, &plan)?;
                 let texts: Vec<&str> = questions.iter().map(Question::text).collect();
-                route::route(&texts, &plan, &centroids, roles.embedder(), policy)?
+                route::route(&texts, &plan, &centroids, pipeline.roles()?.embedder(), policy)?
             }
             Way::OneLora(_) => {
                 let adapter = only_adapter(&pipeline)?;
                 questions.iter().map(|_| expert_route(adapter.clone())).collect()
             }
         };
-        let answers = self.along(&prompts, routes, &Metered::new(roles.target()));
+        Ok((pipeline, routes))
+    }
+
+    fn answers(&self, questions: &[Question]) -> anyhow::Result<Answers> {
+        let prompts: Vec<&[Message]> = questions.iter().map(|q| q.prompt.as_slice()).collect();
+        let Some(dir) = &self.run else {
+            let model = Metered::new(self.bench.pipeline.roles()?.target());
+            return self.along(&prompts, questions.iter().map(|_| base_route()).collect(), &model);
+        };
+        let (pipeline, routes) = self.routed(dir, questions)?;
+        let answers = self.along(&prompts, routes, &Metered::new(pipeline.roles()?.target()));
         pipeline.close();
         answers
+    }
+
+    /// Under the adapter that answers each question, and under the base; the reflective path is no other model.
+    fn forgotten(&self, questions: &[Question], answers: &[String]) -> anyhow::Result<Option<(f64, f64)>> {
+        let Some(dir) = self.run.as_ref().filter(|_| !self.settings.target.is_remote()) else {
+            return Ok(None);
+        };
+        let (pipeline, routes) = self.routed(dir, questions)?;
+        let weights = pipeline.roles()?.weights()?;
+        let (mut own, mut base) = (Vec::new(), Vec::new());
+        for ((question, answer), route) in questions.iter().zip(answers).zip(&routes) {
+            if answer.trim().is_empty() {
+                continue;
+            }
+            let score = |adapter: Option<&AdapterRef>| -> anyhow::Result<Vec<f32>> {
+                Ok(weights.token_logprobs(&question.prompt, answer, adapter)?.1)
+            };
+            let under_base = score(None)?;
+            // Adapters lie below the run that they were trained in.
+            let adapter = route.adapter.as_ref().filter(|_| route.path == Path::Expert);
+            let located =
+                adapter.map(|a| AdapterRef { dir: dir.join(&a.dir).display().to_string(), ..a.clone() });
+            own.push(match &located {
+                Some(adapter) => score(Some(adapter))?,
+                None => under_base.clone(),
+            });
+            base.push(under_base);
+        }
+        Ok(perplexity(&own).zip(perplexity(&base)))
     }
 
     fn along(
@@ -173,5 +233,18 @@ impl Baseline for Trained<'_> {
 
     fn answer(&mut self, questions: &[Question]) -> Result<Answers, BaselineError> {
         self.answers(questions).map_err(|e| BaselineError::Other(format!("{}: {e:#}", self.name())))
+    }
+
+    fn perplexity(
+        &mut self,
+        questions: &[Question],
+        answers: &[String],
+    ) -> Result<Option<(f64, f64)>, BaselineError> {
+        let measured = self.forgotten(questions, answers);
+        measured.map_err(|e| BaselineError::Other(format!("{}: {e:#}", self.name())))
+    }
+
+    fn training_seconds(&self) -> Option<f64> {
+        self.run.as_ref().map(|_| self.training_seconds)
     }
 }

@@ -11,7 +11,7 @@ use uno_train::{Precision, PreferenceExample, TrainConfig, TrainData};
 use uno_types::Message;
 
 use super::models::resolve_or_pull;
-use super::{bench_memory, bench_speed};
+use super::{bench_learning, bench_memory, bench_speed};
 use crate::args::{BenchArgs, BenchCommand, SimulateArgs, TrainArgs};
 use crate::output::Console;
 
@@ -25,6 +25,7 @@ pub fn run(args: &BenchArgs, console: &Console) -> anyhow::Result<()> {
         BenchCommand::Generate(args) => bench_speed::generate(args, console),
         BenchCommand::Embed(args) => bench_speed::embed(args, console),
         BenchCommand::Simulate(args) => simulated(args, console),
+        BenchCommand::Learning(args) => bench_learning::run(args, console),
         BenchCommand::Memorybench(args) => bench_memory::run(args, console),
     }
 }

@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_learning;
 mod bench_memory;
 mod bench_speed;
 pub mod config;
