@@ -3,12 +3,15 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_examples;
 mod bench_learning;
 mod bench_memory;
 mod bench_speed;
+mod bench_train;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod doctor_memory;
 pub mod ingest;
 pub mod learn;
 pub mod models;
