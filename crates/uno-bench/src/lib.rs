@@ -1,6 +1,7 @@
 //! Simulated users, MemoryBench, and measurements of the engine and the method.
 
 pub mod baseline;
+pub mod evolution;
 pub mod learning;
 pub mod memorybench;
 pub mod simulate;

@@ -137,6 +137,20 @@ pub fn simulate_in(
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Simulation, SimulateError> {
     let scripts: Vec<Script> = (0..domains.len()).flat_map(|i| scripts(domains, i, options)).collect();
+    play_all(domains, &scripts, options, chat, on_progress)
+}
+
+/// Plays scripts whose domains are those of `domains`.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn play_all(
+    domains: &[Domain],
+    scripts: &[Script],
+    options: &SimulateOptions,
+    chat: &dyn ChatModel,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Simulation, SimulateError> {
     let prompts: Vec<Vec<Message>> = scripts.iter().map(|s| vec![Message::user(&s.question)]).collect();
     let mut first = answers(chat, &prompts, options, on_progress)?;
     // A foreign city's name makes a small model fall into a language of its own now and then: such an answer gets a
@@ -290,21 +304,21 @@ fn whole(generation: &Generation) -> String {
 }
 
 fn held_out(domains: &[Domain], options: &SimulateOptions) -> Vec<HeldOutQuestion> {
-    let mut out = Vec::new();
-    for (index, domain) in domains.iter().enumerate() {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed.wrapping_add(1000 + index as u64));
-        let mut topics: Vec<&str> = domain.held_out.to_vec();
-        shuffle(&mut topics, &mut rng);
-        for (i, topic) in topics.into_iter().take(options.held_out).enumerate() {
-            out.push(HeldOutQuestion {
-                id: format!("{}-held-out-{i:02}", domain.name),
-                domain: domain.name.to_owned(),
-                question: domain.question(topic, i),
-                check: domain.check.clone(),
-            });
-        }
-    }
-    out
+    domains.iter().enumerate().flat_map(|(index, domain)| held_out_of(domain, index, options)).collect()
+}
+
+/// The held-out questions of the domain at `index`.
+pub fn held_out_of(domain: &Domain, index: usize, options: &SimulateOptions) -> Vec<HeldOutQuestion> {
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed.wrapping_add(1000 + index as u64));
+    let mut topics: Vec<&str> = domain.held_out.to_vec();
+    shuffle(&mut topics, &mut rng);
+    let question = |(i, topic): (usize, &str)| HeldOutQuestion {
+        id: format!("{}-held-out-{i:02}", domain.name),
+        domain: domain.name.to_owned(),
+        question: domain.question(topic, i),
+        check: domain.check.clone(),
+    };
+    topics.into_iter().take(options.held_out).enumerate().map(question).collect()
 }
 
 #[cfg(test)]
