@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "",
     "demo",
     "models",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 27] = [
     "bench embed",
     "bench simulate",
     "bench learning",
+    "bench evolution",
     "bench memorybench",
     "bench memorybench score",
     "bench memorybench run",

@@ -13,6 +13,14 @@ pub trait Baseline {
     /// # Errors
     /// When a model is lost or training fails.
     fn learn(&mut self, logs: &[Record]) -> Result<Usage, BaselineError>;
+    /// Takes over logs that an earlier process had it learn: as [`Self::learn`], except that a system which keeps what it learned
+    /// need not do so again.
+    ///
+    /// # Errors
+    /// As [`Self::learn`].
+    fn resume(&mut self, logs: &[Record]) -> Result<(), BaselineError> {
+        self.learn(logs).map(|_| ())
+    }
     /// Answers questions; an answer that could not be had is empty.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{LearningArgs, MemoryBenchArgs};
+use super::{EvolutionArgs, LearningArgs, MemoryBenchArgs};
 
 /// Measures the engine and the method, and makes simulated logs.
 #[derive(Debug, Args)]
@@ -30,6 +30,8 @@ pub enum BenchCommand {
     Simulate(SimulateArgs),
     /// Does it learn, compared with what, and what does it spoil? On simulated users
     Learning(LearningArgs),
+    /// What happens over steps with drift: a rule changes, a domain appears late, a burst of noise
+    Evolution(EvolutionArgs),
     /// MemoryBench: scores results, or runs its protocols
     Memorybench(MemoryBenchArgs),
 }

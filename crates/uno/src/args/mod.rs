@@ -2,6 +2,7 @@
 
 mod adapters;
 mod bench;
+mod bench_evolution;
 mod bench_learning;
 mod bench_memory;
 mod commands;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
+pub use bench_evolution::EvolutionArgs;
 pub use bench_learning::LearningArgs;
 pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
 pub use commands::{

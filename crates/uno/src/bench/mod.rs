@@ -1,5 +1,6 @@
 //! Wiring of the benchmarks: systems under test on the models of a run, and the benchmarks that test them.
 
+pub mod evolution;
 pub mod learning;
 pub mod memorybench;
 mod system;

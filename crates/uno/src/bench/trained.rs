@@ -92,12 +92,13 @@ impl<'a> Trained<'a> {
         Ok(usage)
     }
 
-    /// Rules and pairs do not depend on what is trained: one adapter for all logs starts with what UNO's run has paid for.
+    /// A run starts with the generations that another has paid for: the run before it with fewer logs, or UNO's on the same ones
+    /// (rules and pairs do not depend on what is trained).
     fn share_cache(&self, dir: &std::path::Path) -> anyhow::Result<()> {
-        let (from, to) = (self.runs.join(format!("uno-{:04}/cache", self.logs.len())), dir.join("cache"));
-        if to.exists() || !from.exists() {
-            return Ok(());
-        }
+        let to = dir.join("cache");
+        let same_logs = self.runs.join(format!("uno-{:04}", self.logs.len()));
+        let known = self.run.iter().chain([&same_logs]).map(|run| run.join("cache")).find(|c| c.exists());
+        let Some(from) = known.filter(|_| !to.exists()) else { return Ok(()) };
         let partial = dir.join("cache.partial");
         fs_err::create_dir_all(&partial)?;
         for entry in fs_err::read_dir(&from)? {
@@ -229,6 +230,13 @@ impl Baseline for Trained<'_> {
 
     fn learn(&mut self, logs: &[Record]) -> Result<Usage, BaselineError> {
         self.learned(logs).map_err(|e| BaselineError::Other(format!("{}: {e:#}", self.name())))
+    }
+
+    fn resume(&mut self, logs: &[Record]) -> Result<(), BaselineError> {
+        self.logs.extend_from_slice(logs);
+        let before = self.dir();
+        self.run = before.exists().then_some(before);
+        Ok(())
     }
 
     fn answer(&mut self, questions: &[Question]) -> Result<Answers, BaselineError> {

@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_evolution;
 mod bench_examples;
 mod bench_learning;
 mod bench_memory;
