@@ -8,7 +8,7 @@ mod table;
 
 pub use plot::{Bar, Line, bars, lines};
 pub use question::{TestQuestion, questions};
-pub use score::{Answered, Damage, Score, perplexity, score};
+pub use score::{Answered, Damage, Score, obedience, obeys, perplexity, score};
 pub use table::{Cell, csv, text};
 
 use serde::{Deserialize, Serialize};

@@ -66,6 +66,16 @@ pub struct Score {
     pub seconds_per_answer: f64,
 }
 
+/// 1 when an answer obeys a rule, otherwise 0.
+pub fn obeys(check: &Check, text: &str) -> f64 {
+    f64::from(u8::from(check::holds(check, text)))
+}
+
+/// The share of answers that obey, with its bootstrap interval.
+pub fn obedience(obeys: &[f64], seed: u64) -> Estimate {
+    bootstrap_mean(obeys, RESAMPLES, seed)
+}
+
 /// Scores answers beside the base model's to the same questions.
 ///
 /// # Errors
@@ -78,13 +88,13 @@ pub fn score(
     seed: u64,
 ) -> Result<Score, ModelError> {
     let texts = &answered.texts;
-    let mut obeys = Vec::new();
+    let mut held = Vec::new();
     let (mut by_domain, mut by_kind): (BTreeMap<String, Vec<f64>>, BTreeMap<String, Vec<f64>>) =
         Default::default();
     for (question, text) in questions.iter().zip(texts) {
         let Some(check) = &question.check else { continue };
-        let holds = f64::from(u8::from(check::holds(check, text)));
-        obeys.push(holds);
+        let holds = obeys(check, text);
+        held.push(holds);
         by_domain.entry(question.domain.clone()).or_default().push(holds);
         if let Some(kind) = question.kind {
             by_kind.entry(format!("{kind:?}").to_lowercase()).or_default().push(holds);
@@ -93,7 +103,7 @@ pub fn score(
     let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let n = texts.len().max(1) as f64;
     Ok(Score {
-        obedience: bootstrap_mean(&obeys, RESAMPLES, seed),
+        obedience: obedience(&held, seed),
         by_domain: by_domain.into_iter().map(|(k, v)| (k, mean(v))).collect(),
         by_kind: by_kind.into_iter().map(|(k, v)| (k, mean(v))).collect(),
         damage: damage(questions, texts, base, embedder, seed)?,

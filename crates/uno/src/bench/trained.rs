@@ -9,12 +9,12 @@ use uno_bench::simulate::conversation_line;
 use uno_learn::plan::{Policy as Proof, Variant};
 use uno_learn::route::{self, Policy, Route};
 use uno_train::Loss;
-use uno_types::{AdapterRef, ChatModel, Message, Path, Plan, Record};
+use uno_types::{AdapterRef, ChatModel, Message, Path, Record};
 
 use super::Bench;
 use crate::config::Settings;
 use crate::learn::artefacts::{TrainedModule, files};
-use crate::learn::{self, Input, Pipeline, read_centroids};
+use crate::learn::{self, Input, Pipeline, planned_routes};
 
 /// What one adapter for all logs minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,10 +118,8 @@ impl<'a> Trained<'a> {
         pipeline.open_models()?;
         let routes = match self.way {
             Way::Uno(policy) => {
-                let plan: Plan = pipeline.run.read_json(files::PLAN)?;
-                let centroids = read_centroids(&pipeline.run, &plan)?;
                 let texts: Vec<&str> = questions.iter().map(Question::text).collect();
-                route::route(&texts, &plan, &centroids, pipeline.roles()?.embedder(), policy)?
+                planned_routes(&pipeline, &texts, policy)?
             }
             Way::OneLora(_) => {
                 let adapter = only_adapter(&pipeline)?;
