@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 28] = [
     "",
     "demo",
     "models",
@@ -30,6 +30,11 @@ const COMMANDS: [&str; 23] = [
     "bench generate",
     "bench embed",
     "bench simulate",
+    "bench learning",
+    "bench evolution",
+    "bench memorybench",
+    "bench memorybench score",
+    "bench memorybench run",
 ];
 
 /// Fails when a generated document is not what the binary says now. `binary`: one that is built already.

@@ -1,6 +1,7 @@
 //! The `uno` binary: arguments, wiring, output. The work is done by the crates below.
 
 mod args;
+mod bench;
 mod commands;
 mod config;
 mod demo;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Measures the engine and makes simulated logs.
+use super::{EvolutionArgs, LearningArgs, MemoryBenchArgs};
+
+/// Measures the engine and the method, and makes simulated logs.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --json\n  uno bench generate --batch 8 --dtype bf16"
@@ -26,6 +28,12 @@ pub enum BenchCommand {
     Embed(EmbedArgs),
     /// Makes chat logs of simulated users with a house rule per domain
     Simulate(SimulateArgs),
+    /// Does it learn, compared with what, and what does it spoil? On simulated users
+    Learning(LearningArgs),
+    /// What happens over steps with drift: a rule changes, a domain appears late, a burst of noise
+    Evolution(EvolutionArgs),
+    /// MemoryBench: scores results, or runs its protocols
+    Memorybench(MemoryBenchArgs),
 }
 
 /// Measures training.

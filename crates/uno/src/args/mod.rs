@@ -2,6 +2,9 @@
 
 mod adapters;
 mod bench;
+mod bench_evolution;
+mod bench_learning;
+mod bench_memory;
 mod commands;
 
 use std::path::PathBuf;
@@ -10,6 +13,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
+pub use bench_evolution::EvolutionArgs;
+pub use bench_learning::LearningArgs;
+pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
 pub use commands::{
     AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,
     ModelsCommand, ReportArgs,
@@ -79,7 +85,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Lists, verifies and exports the adapters of a run; goes back to an earlier plan
     Adapters(AdaptersArgs),
-    /// Measures the engine and makes simulated logs
+    /// Measures the engine and the method, and makes simulated logs
     Bench(BenchArgs),
 }
 

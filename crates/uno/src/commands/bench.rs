@@ -6,7 +6,7 @@ use uno_bench::simulate::{SimulateOptions, conversation_line, held_out_line, sim
 use uno_models::{EmbeddedChat, EmbeddedOptions};
 
 use super::models::resolve_or_pull;
-use super::{bench_speed, bench_train};
+use super::{bench_evolution, bench_learning, bench_memory, bench_speed, bench_train};
 use crate::args::{BenchArgs, BenchCommand, SimulateArgs};
 use crate::output::Console;
 
@@ -20,6 +20,9 @@ pub fn run(args: &BenchArgs, console: &Console) -> anyhow::Result<()> {
         BenchCommand::Generate(args) => bench_speed::generate(args, console),
         BenchCommand::Embed(args) => bench_speed::embed(args, console),
         BenchCommand::Simulate(args) => simulated(args, console),
+        BenchCommand::Learning(args) => bench_learning::run(args, console),
+        BenchCommand::Evolution(args) => bench_evolution::run(args, console),
+        BenchCommand::Memorybench(args) => bench_memory::run(args, console),
     }
 }
 

@@ -3,7 +3,10 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_evolution;
 mod bench_examples;
+mod bench_learning;
+mod bench_memory;
 mod bench_speed;
 mod bench_train;
 pub mod config;

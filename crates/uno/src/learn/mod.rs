@@ -15,6 +15,7 @@ mod plan;
 mod projection;
 mod publish;
 mod results;
+mod routes;
 mod trainer;
 
 use anyhow::Context;
@@ -27,6 +28,7 @@ use modules::Round;
 pub use pipeline::Pipeline;
 pub use publish::learned_plan;
 pub use results::Results;
+pub use routes::planned as planned_routes;
 pub use trainer::{WEIGHTS, is_named_for, trl_base};
 
 use crate::config::Settings;
