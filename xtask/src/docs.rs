@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 27] = [
     "",
     "demo",
     "models",
@@ -15,6 +15,11 @@ const COMMANDS: [&str; 22] = [
     "ingest",
     "learn",
     "ask",
+    "serve",
+    "keys",
+    "keys add",
+    "keys list",
+    "keys remove",
     "report",
     "config",
     "config show",

@@ -8,9 +8,11 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod ingest;
+pub mod keys;
 pub mod learn;
 pub mod models;
 pub mod report;
+pub mod serve;
 
 use std::io::Write;
 

@@ -284,6 +284,14 @@ impl Weights {
     }
 }
 
+/// The embedder of `settings` by itself, opened when it is first asked. Nothing it gives is kept here.
+///
+/// # Errors
+/// When there is no such model.
+pub fn open_embedder(settings: &Settings) -> anyhow::Result<Arc<dyn Embedder>> {
+    Ok(Arc::new(LazyEmbedder::new(Location::of("embedder", &settings.embedder)?, settings)))
+}
+
 /// Asks a server for its chat model's id.
 ///
 /// # Errors
