@@ -118,7 +118,7 @@ fn sqlite_conforms() {
 #[test]
 fn postgres_conforms() {
     let Ok(url) = std::env::var("UNO_TEST_POSTGRES") else {
-        eprintln!("skipped: tools/postgres-test.sh starts a server and sets UNO_TEST_POSTGRES");
+        eprintln!("skipped: crates/uno-store/tests/postgres.sh starts a server and sets UNO_TEST_POSTGRES");
         return;
     };
     conforms(open(&url).unwrap());

@@ -91,7 +91,7 @@ impl Worker {
     fn step(&mut self) -> bool {
         let wanted = self.gateway.plans.wanted_adapters();
         let ready: BTreeSet<String> = self.replica.ready().iter().map(|n| n.to_string()).collect();
-        if wanted.is_empty() && ready.is_empty() {
+        if wanted.is_empty() && ready.is_empty() && !self.replica.is_down() {
             return false;
         }
         let held = match self.server.host.held() {

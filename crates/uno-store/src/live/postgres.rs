@@ -157,7 +157,7 @@ fn without_nul(text: &mut String) {
     }
 }
 
-fn request_values<'a>(r: &'a RequestRow, messages: &'a String) -> Params<'a> {
+fn request_values<'a>(r: &'a RequestRow, messages: &'a (dyn ToSql + Sync)) -> Params<'a> {
     vec![
         &r.id,
         &r.time,

@@ -163,7 +163,7 @@ pub(super) fn messages_json(row: &RequestRow) -> String {
     serde_json::to_string(&row.messages).unwrap_or_else(|_| "[]".to_owned())
 }
 
-fn request_values<'a>(r: &'a RequestRow, messages: &'a String) -> [&'a dyn ToSql; 26] {
+fn request_values<'a>(r: &'a RequestRow, messages: &'a dyn ToSql) -> [&'a dyn ToSql; 26] {
     [
         &r.id,
         &r.time,
