@@ -22,7 +22,7 @@ if [ ! -f "$work/model/config.json" ]; then
   "$uno" models pull SmolLM2-135M-Instruct
   gguf=$("$uno" models list --json | "$venv/bin/python" -c \
     'import json, sys; print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == "SmolLM2-135M-Instruct"))')
-  "$venv/bin/python" examples/vllm/gguf_to_hf.py "$gguf" "$work/model"
+  "$venv/bin/python" examples/vllm/gguf_to_hf.py "$gguf"/*.gguf "$work/model"
 fi
 grep -m "${CONVERSATIONS:-24}" '"id":"cooking-' examples/logs/conversations.jsonl > "$work/logs.jsonl"
 

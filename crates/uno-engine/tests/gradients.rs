@@ -11,7 +11,7 @@ mod common;
 
 use common::{Tensors, fixture, ids, tiny_models};
 use serde_json::Value;
-use uno_engine::{Decoder, Dropout, LoraGrads, LoraWeights, Packed, Precision, Workspace};
+use uno_engine::{Decoder, Dropout, LoraGrads, LoraWeights, Packed, PassMemory, Precision, Workspace};
 
 fn json(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(fixture(name)).unwrap()).unwrap()
@@ -236,6 +236,34 @@ fn the_number_of_threads_changes_nothing() {
         let other = run(threads);
         assert_eq!(one.0.to_bits(), other.0.to_bits(), "loss with {threads} threads");
         assert_eq!(one.1.as_slice(), other.1.as_slice(), "gradients with {threads} threads");
+    }
+}
+
+/// Whatever the limit, recomputed activations are the very numbers that were there, and the buffers take what was planned.
+#[test]
+fn recomputing_changes_no_bit_and_memory_is_as_planned() {
+    for (name, dir) in tiny_models() {
+        let decoder = Decoder::open(&dir).unwrap();
+        let adapter = LoraWeights::read_peft(&dir.join("adapter"), decoder.config()).unwrap();
+        let (config, packed) = (decoder.config(), pair(decoder.config().vocab_size));
+        for dropout in [None, Some(Dropout { p: 0.2, seed: 11 })] {
+            let whole = gradient(&decoder, &adapter, dropout, &packed).1;
+            let plan =
+                |limit| PassMemory::of(config, &adapter.config, &packed, dropout.is_some(), limit).unwrap();
+            assert_eq!(plan(None).recomputed_blocks, 0);
+            assert_eq!(plan(Some(0)).recomputed_blocks, config.layers - 1, "{name}");
+            let almost = plan(None).activations - 1;
+            assert_eq!(plan(Some(almost)).recomputed_blocks, 1, "{name}");
+            for limit in [None, Some(0), Some(almost)] {
+                let (mut grads, mut ws) = (adapter.zeros_like(), Workspace::default());
+                ws.limit_activations(limit);
+                let mut loss = |policy: &[f32]| weighted_loss(policy).1;
+                decoder.backward(&packed, &adapter, dropout, &mut loss, &mut grads, &mut ws).unwrap();
+                assert_eq!(grads.as_slice(), whole.as_slice(), "{name} {dropout:?} {limit:?}");
+                assert_eq!(ws.recomputed_blocks(), plan(limit).recomputed_blocks);
+                assert_eq!(ws.bytes(), plan(limit).total(), "{name} {dropout:?} {limit:?}");
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How far bf16 products take training from f32 on one's own pairs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uno_engine::{Decoder, LoraGrads, Precision};
 
@@ -48,7 +50,7 @@ pub fn compare_precision(
     let weights = initial(decoder, &exact)?;
     let mut totals = [LoraGrads::zeros_like(&weights), LoraGrads::zeros_like(&weights)];
     let mut steppers =
-        [Stepper::new(decoder, &exact, weights.clone()), Stepper::new(decoder, &other, weights)];
+        [Stepper::new(decoder, &exact, weights.clone(), None), Stepper::new(decoder, &other, weights, None)];
     let mut tally = Tally::default();
     for (step, example) in (0u64..).zip(&examples) {
         let mut reports = [StepReport::default(); 2];
@@ -67,7 +69,9 @@ pub fn compare_precision(
         }
         let [exact_stepper, other_stepper] = &mut steppers;
         exact_stepper.update(&reports[0], cosine(exact.lr, step, examples.len() as u64), step);
-        other_stepper.weights.as_mut_slice().copy_from_slice(exact_stepper.weights.as_slice());
+        Arc::make_mut(&mut other_stepper.weights)
+            .as_mut_slice()
+            .copy_from_slice(exact_stepper.weights.as_slice());
     }
     let [a, b] = &totals;
     Ok(tally.report(config.precision.effective(), examples.len(), cosines(a, b)))

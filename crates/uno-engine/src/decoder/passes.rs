@@ -2,7 +2,8 @@
 
 use super::block::Pass;
 use super::head::Head;
-use super::workspace::{Saved, Workspace, sized};
+use super::saved::{SavedPlan, SavedShape};
+use super::workspace::{Workspace, sized};
 use super::{Decoder, Dropout, Logits, Packed, Precision};
 use crate::error::EngineError;
 use crate::kernel::matrix::{Mat, MatMut};
@@ -89,7 +90,12 @@ impl Decoder {
         in_pool(|| {
             self.head_backward(packed, &derivatives, ws);
             for (layer, block) in self.blocks.iter().enumerate().rev() {
-                block.backward(&pass, layer, &ws.saved[layer], &mut ws.scratch, grads);
+                let keeps = ws.activations.plan.keeps(layer);
+                let mut saved = ws.activations.of(layer);
+                if !keeps {
+                    block.recompute(&pass, layer, &mut saved, &mut ws.scratch);
+                }
+                block.backward(&pass, layer, &saved, &mut ws.scratch, grads);
             }
         });
         Ok(())
@@ -145,7 +151,8 @@ impl Decoder {
         })
     }
 
-    /// Embeds and runs all blocks; the residual stream ends up in `ws.scratch.x`. With `keep`, each block's activations stay.
+    /// Embeds and runs all blocks; the residual stream ends up in `ws.scratch.x`. With `keep`, each block's activations stay, as
+    /// far as the workspace's limit allows.
     fn blocks_forward(
         &self,
         pass: &Pass<'_>,
@@ -154,13 +161,12 @@ impl Decoder {
         keep: bool,
     ) -> Result<(), EngineError> {
         self.embed(packed.ids.iter(), sized(&mut ws.scratch.x, pass.n * self.config.hidden_size))?;
-        let needed = if keep { self.blocks.len() } else { 1 };
-        if ws.saved.len() < needed {
-            ws.saved.resize_with(needed, Saved::default);
-        }
+        let shape = SavedShape::new(&self.config, pass.adapter.map(|a| &a.layout));
+        let blocks = if keep { self.blocks.len() } else { 1 };
+        ws.activations.begin(SavedPlan::new(shape, pass.n, blocks, ws.limit));
         for (layer, block) in self.blocks.iter().enumerate() {
-            let saved = &mut ws.saved[if keep { layer } else { 0 }];
-            block.forward(pass, layer, saved, &mut ws.scratch);
+            let mut saved = ws.activations.of(if keep { layer } else { 0 });
+            block.forward(pass, layer, &mut saved, &mut ws.scratch);
         }
         Ok(())
     }

@@ -3,10 +3,13 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_examples;
 mod bench_speed;
+mod bench_train;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod doctor_memory;
 pub mod ingest;
 pub mod keys;
 pub mod learn;
