@@ -36,8 +36,11 @@ fn body(options: &HashMap<String, String>, n: u64, stream: bool) -> Bytes {
     let model = options.get("model").map_or("uno", String::as_str);
     // With --questions N the question is one of N; otherwise always the same.
     let of = number(options, "questions", 1.0) as u64;
-    let text = format!("How do I keep basil alive on a windowsill in winter, variant {}?", letters(n % of.max(1)));
-    Bytes::from(format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}],"max_tokens":64,"stream":{stream}}}"#))
+    let text =
+        format!("How do I keep basil alive on a windowsill in winter, variant {}?", letters(n % of.max(1)));
+    Bytes::from(format!(
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}],"max_tokens":64,"stream":{stream}}}"#
+    ))
 }
 
 /// No digits: texts with digits take longer to scrub, and most have none.
@@ -68,7 +71,9 @@ pub async fn fire(place: &str, options: &HashMap<String, String>) {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 let due = started + Duration::from_secs_f64(if rate > 0.0 { n as f64 / rate } else { 0.0 });
-                if started.elapsed().as_secs_f64() > seconds || due.duration_since(started).as_secs_f64() > seconds {
+                if started.elapsed().as_secs_f64() > seconds
+                    || due.duration_since(started).as_secs_f64() > seconds
+                {
                     return times;
                 }
                 let now = Instant::now();
@@ -113,7 +118,9 @@ pub async fn streams(place: &str, options: &HashMap<String, String>) {
             let (uri, options) = (uri.clone(), options.clone());
             tokio::spawn(async move {
                 let mut sender = connect(&uri).await;
-                let Ok(reply) = sender.send_request(request(&uri, &body(&options, n, true))).await else { return false };
+                let Ok(reply) = sender.send_request(request(&uri, &body(&options, n, true))).await else {
+                    return false;
+                };
                 let Ok(body) = reply.into_body().collect().await else { return false };
                 body.to_bytes().ends_with(b"data: [DONE]\n\n")
             })
@@ -123,5 +130,8 @@ pub async fn streams(place: &str, options: &HashMap<String, String>) {
     for task in tasks {
         whole += usize::from(task.await.expect("no panic"));
     }
-    println!("{}", serde_json::json!({"streams": count, "whole": whole, "seconds": started.elapsed().as_secs_f64()}));
+    println!(
+        "{}",
+        serde_json::json!({"streams": count, "whole": whole, "seconds": started.elapsed().as_secs_f64()})
+    );
 }

@@ -6,7 +6,13 @@
 //! load streams http://127.0.0.1:8080/v1/chat/completions --count 1000 --model uno
 //! ```
 
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, reason = "a tool for measurements")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a tool for measurements"
+)]
 
 mod fire;
 mod upstream;

@@ -21,7 +21,8 @@ const ANSWER: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":
 const MODELS: &str = r#"{"object":"list","data":[{"id":"static","object":"model"}]}"#;
 
 pub async fn serve(place: &str, options: &HashMap<String, String>) {
-    let (chunks, pause) = (number(options, "chunks", 50.0) as usize, number(options, "pause-ms", 20.0) as u64);
+    let (chunks, pause) =
+        (number(options, "chunks", 50.0) as usize, number(options, "pause-ms", 20.0) as u64);
     let listener = TcpListener::bind(place).await.expect("the address is free");
     println!("listening on {place}");
     loop {
@@ -50,7 +51,8 @@ async fn answer(request: Request<Incoming>, chunks: usize, pause: u64) -> Result
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         let event = if i == chunks {
-            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n".to_owned()
+            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+                .to_owned()
         } else {
             format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"word{i} \"}}}}]}}\n\n")
         };
