@@ -11,7 +11,6 @@ use crate::gateway::Gateway;
 use crate::health;
 use crate::http::Reply;
 use crate::http::reply::{self, Fault};
-use crate::watcher::PlanWatch;
 
 /// Answers one request of an operator.
 pub async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>) -> Reply {
@@ -30,11 +29,7 @@ pub async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>) -> Reply 
         (&Method::GET, "/admin/state") => reply::json(StatusCode::OK, &state(&gateway)),
         (&Method::POST, "/admin/reload") => {
             let shared = Arc::clone(&gateway);
-            let looked = tokio::task::spawn_blocking(move || {
-                PlanWatch::default().look(&shared);
-                shared.auth.reload().map_err(|e| e.to_string())
-            });
-            match looked.await {
+            match tokio::task::spawn_blocking(move || shared.auth.reload().map_err(|e| e.to_string())).await {
                 Ok(Ok(_)) => reply::json(StatusCode::OK, &state(&gateway)),
                 Ok(Err(e)) => reply::error(Fault::Invalid, &e),
                 Err(e) => reply::error(Fault::Unavailable, &e.to_string()),
@@ -56,6 +51,7 @@ fn state(gateway: &Gateway) -> serde_json::Value {
     let trial = gateway.plans.trial().map(|(s, share)| json!({"plan": s.id.as_ref(), "share": share}));
     json!({
         "plan": gateway.plans.current().map(|s| s.id.to_string()),
+        "next": gateway.plans.next().map(|s| s.id.to_string()),
         "trial": trial,
         "replicas": replicas,
     })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use uno_models::remote::RemoteConfig;
 use uno_store::live::{LogWriter, WriterOptions};
 use uno_types::Embedder;
 
@@ -13,6 +14,17 @@ use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::route::{EmbedThread, PlanSource, Plans};
 use crate::upstream::{Address, Client, Replicas};
+
+/// Who sees to it that adapters are there.
+#[derive(Clone, Debug)]
+pub enum Adapters {
+    /// Nobody: only what somebody marks as ready is routed to.
+    Nobody,
+    /// They are loaded into the servers at run time; the address is each server's own.
+    Servers(Box<RemoteConfig>),
+    /// The embedded engine opens and checks them itself when they are first asked for.
+    Embedded,
+}
 
 /// What the gateway is made of.
 pub struct Parts {
@@ -30,6 +42,8 @@ pub struct Parts {
     pub plans: Arc<dyn PlanSource>,
     /// The log's store and spool.
     pub log: WriterOptions,
+    /// Who sees to it that adapters are there.
+    pub adapters: Adapters,
 }
 
 /// The running gateway's state.
@@ -54,6 +68,10 @@ pub struct Gateway {
     pub metrics: Metrics,
     /// The log.
     pub log: Arc<LogWriter>,
+    /// Who sees to it that adapters are there.
+    pub adapters: Adapters,
+    /// The log's store, for whoever reads it.
+    pub store: String,
     /// No new requests are taken: the gateway is about to end.
     pub stopping: AtomicBool,
 }
@@ -73,7 +91,9 @@ impl Gateway {
             .embedder
             .map(|embedder| EmbedThread::start(embedder, options.route.cache, budget))
             .transpose()?;
+        let store = parts.log.store.clone();
         Ok(Self {
+            store,
             client: Client::new(&options.limits, parts.upstream_key.as_deref())?,
             replicas: Replicas::new(addresses),
             base_model: parts.base_model,
@@ -83,6 +103,7 @@ impl Gateway {
             auth: Auth::new(&options.keys)?,
             metrics: Metrics::default(),
             log: Arc::new(LogWriter::start(parts.log)?),
+            adapters: parts.adapters,
             stopping: AtomicBool::new(false),
             options,
         })
@@ -91,6 +112,19 @@ impl Gateway {
     /// Whether a model's name is one that is routed.
     pub fn is_alias(&self, model: &str) -> bool {
         self.options.aliases.iter().any(|a| a == model)
+    }
+
+    /// Adapters that a server holds at once.
+    pub fn slots(&self) -> usize {
+        match &self.adapters {
+            Adapters::Servers(config) => config.max_loras,
+            Adapters::Nobody | Adapters::Embedded => usize::MAX,
+        }
+    }
+
+    /// Whether some server that is up may be routed to for an adapter.
+    pub fn is_ready(&self, adapter: &str) -> bool {
+        self.replicas.iter().any(|r| !r.is_down() && r.is_ready(adapter))
     }
 
     /// The longest pause within an answer.

@@ -10,10 +10,12 @@
 //! Three rules run through all of it. Whatever of ours fails, the base model answers, and it is counted. Nothing on the way
 //! of a request waits for the log. An answer that broke off is never ended as if it were whole.
 
+pub mod adapters;
 mod admin;
 pub mod auth;
 pub mod chat;
 pub mod decision;
+pub mod embedded;
 mod error;
 mod feedback;
 pub mod gateway;
@@ -24,6 +26,7 @@ pub mod metrics;
 pub mod options;
 mod pass;
 pub mod record;
+pub mod rollout;
 pub mod route;
 mod server;
 pub mod sse;
@@ -31,6 +34,6 @@ pub mod upstream;
 mod watcher;
 
 pub use error::ServeError;
-pub use gateway::{Gateway, Parts};
+pub use gateway::{Adapters, Gateway, Parts};
 pub use options::ServeOptions;
 pub use server::Server;

@@ -67,6 +67,8 @@ pub struct Metrics {
     pub refused: AtomicU64,
     /// Plans that could not be read.
     pub plan_errors: AtomicU64,
+    /// Adapters that could not be loaded, or failed their probe.
+    pub adapter_errors: AtomicU64,
     /// Feedback that was taken.
     pub feedback: AtomicU64,
     /// Connections open now.
@@ -141,6 +143,11 @@ impl Metrics {
             ("uno_completion_tokens_total", "Tokens of answers", of(&self.completion_tokens)),
             ("uno_refused_total", "Requests that the gateway itself refused", of(&self.refused)),
             ("uno_plan_errors_total", "Plans that could not be read", of(&self.plan_errors)),
+            (
+                "uno_adapter_errors_total",
+                "Adapters that could not be loaded or failed their probe",
+                of(&self.adapter_errors),
+            ),
             ("uno_feedback_total", "Feedback taken", of(&self.feedback)),
             ("uno_log_written_total", "Entries written to the log store", of(&log.written)),
             ("uno_log_spooled_total", "Entries that had to wait in the spool", of(&log.spooled)),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rollout::RolloutOptions;
+
 /// The gateway (`uno serve`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +24,8 @@ pub struct ServeOptions {
     pub limits: LimitOptions,
     /// Routing.
     pub route: RouteOptions,
+    /// Trials of new plans.
+    pub rollout: RolloutOptions,
     /// The log of requests and feedback.
     pub log: LogOptions,
 }
@@ -37,6 +41,7 @@ impl Default for ServeOptions {
             drain_seconds: 30,
             limits: LimitOptions::default(),
             route: RouteOptions::default(),
+            rollout: RolloutOptions::default(),
             log: LogOptions::default(),
         }
     }

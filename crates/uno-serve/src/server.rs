@@ -15,7 +15,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::gateway::Gateway;
+use uno_models::remote::{AdapterHost, RemoteConfig};
+
+use crate::adapters::{Reconciler, Server as AdapterServer};
+use crate::gateway::{Adapters, Gateway};
 use crate::http::Reply;
 use crate::watcher::{PlanWatch, watch as watch_plans};
 use crate::{ServeError, admin, handle};
@@ -77,6 +80,12 @@ impl Server {
         })
         .await
         .unwrap_or_default();
+        let reconciler = match &gateway.adapters {
+            Adapters::Servers(config) => {
+                Some(Reconciler::start(&gateway, adapter_servers(&gateway, config)?)?)
+            }
+            Adapters::Nobody | Adapters::Embedded => None,
+        };
         let (tell, told) = watch::channel(false);
         let mut side = JoinSet::new();
         side.spawn(watch_plans(Arc::clone(&gateway), plans));
@@ -93,10 +102,21 @@ impl Server {
             tracing::warn!("requests are still in work after {} s; they are cut off", patience.as_secs());
         }
         side.shutdown().await;
+        let _ = tokio::task::spawn_blocking(move || drop(reconciler)).await;
         let log = Arc::clone(&gateway.log);
         let _ = tokio::task::spawn_blocking(move || log.stop()).await;
         Ok(())
     }
+}
+
+/// Every server as one that adapters are loaded into.
+fn adapter_servers(gateway: &Gateway, config: &RemoteConfig) -> Result<Vec<AdapterServer>, ServeError> {
+    let servers = gateway.replicas.iter().map(|replica| {
+        let config = RemoteConfig { base_url: replica.address.to_string(), retries: 0, ..config.clone() };
+        let host = AdapterHost::new(&config).map_err(|e| ServeError::Settings(e.to_string()))?;
+        Ok(AdapterServer { host, slots: config.max_loras.max(1) })
+    });
+    servers.collect()
 }
 
 /// Serves a listener until told to stop; returns when its last connection has ended.

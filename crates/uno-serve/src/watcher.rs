@@ -7,34 +7,54 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 
-use crate::gateway::Gateway;
+use crate::gateway::{Adapters, Gateway};
+use crate::rollout::Rollout;
 
 /// Pause between looks.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Longest wait for a server that was down.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// Reads the plan in force when it changed. One that cannot be read leaves the present one in force.
 #[derive(Default)]
 pub struct PlanWatch {
     stamp: Option<String>,
+    rollout: Rollout,
 }
 
 impl PlanWatch {
     /// Looks once; blocking.
-    pub fn look(&mut self, gateway: &Gateway) {
+    pub fn look(&mut self, gateway: &Arc<Gateway>) {
+        self.read(gateway);
+        self.rollout.look(gateway);
+        if matches!(gateway.adapters, Adapters::Embedded) {
+            for (replica, adapter) in gateway
+                .replicas
+                .iter()
+                .flat_map(|r| gateway.plans.wanted_adapters().into_iter().map(move |a| (r, a)))
+            {
+                replica.set_ready(&adapter.name, true);
+            }
+        }
+        if gateway.plans.settle(|adapter| gateway.is_ready(adapter), gateway.slots()) {
+            let plan = gateway.plans.current().map(|s| s.id.to_string());
+            tracing::info!(plan = plan.as_deref().unwrap_or_default(), "routing by another plan");
+        }
+    }
+
+    fn read(&mut self, gateway: &Gateway) {
         let stamp = gateway.source.stamp();
         if self.stamp.as_ref() == Some(&stamp) {
             return;
         }
         self.stamp = Some(stamp);
         match gateway.source.current() {
-            Ok(snapshot) => {
-                let id = snapshot.as_ref().map(|s| s.id.to_string());
-                let before = gateway.plans.current().map(|s| s.id.to_string());
-                if id != before {
-                    tracing::info!(plan = id.as_deref().unwrap_or("none"), "routing by another plan");
-                }
-                gateway.plans.set_current(snapshot);
+            Ok(Some(snapshot)) if self.rollout.takes(gateway, &snapshot) => {}
+            Ok(Some(snapshot)) if !matches!(gateway.adapters, Adapters::Nobody) => {
+                gateway.plans.set_next(snapshot)
             }
+            Ok(snapshot) => gateway.plans.set_current(snapshot),
             Err(error) => {
                 gateway.metrics.plan_errors.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!("the plan cannot be read, the one before stays in force: {error}");
@@ -56,9 +76,11 @@ pub async fn watch(gateway: Arc<Gateway>, mut plans: PlanWatch) {
             plans
         });
         plans = looked.await.unwrap_or_default();
-        for replica in gateway.replicas.iter().filter(|r| r.is_down()) {
+        // Where adapters are loaded, the thread that does so notices; a server must not get requests before its adapters are seen to.
+        let idle = if matches!(gateway.adapters, Adapters::Servers(_)) { 0 } else { usize::MAX };
+        for replica in gateway.replicas.iter().filter(|r| r.is_down()).take(idle) {
             let sent = gateway.client.send(replica, Method::GET, "/models", HeaderMap::new(), Bytes::new());
-            let _ = tokio::time::timeout(EVERY, sent).await;
+            let _ = tokio::time::timeout(PROBE, sent).await;
         }
     }
 }

@@ -143,7 +143,11 @@ impl Worker {
         let paused = self.replica.ready();
         paused.iter().for_each(|name| self.replica.set_ready(name, false));
         let idle = self.wait(|replica| replica.in_flight_of_all() == 0);
-        let outcome = if idle { self.server.host.load(adapter).map_err(|e| e.to_string()) } else { Err("requests to adapters do not end".into()) };
+        let outcome = if idle {
+            self.server.host.load(adapter).map_err(|e| e.to_string())
+        } else {
+            Err("requests to adapters do not end".into())
+        };
         paused.iter().for_each(|name| self.replica.set_ready(name, true));
         match outcome {
             Ok(()) => self.replica.set_ready(&adapter.name, true),

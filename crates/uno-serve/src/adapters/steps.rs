@@ -66,7 +66,11 @@ mod tests {
         assert_eq!(step(&[1], &[1], &[1], 1), None);
         assert_eq!(step(&[1], &[], &[1], 1), Some(Step::Forget(adapter(1).name)), "the server restarted");
         assert_eq!(step(&[2], &[1], &[1], 1), Some(Step::Unload(adapter(1).name)), "no slot is free");
-        assert_eq!(step(&[2], &[1], &[1], 2), Some(Step::Load(adapter(2))), "the old one may stay: a rollback is quick");
+        assert_eq!(
+            step(&[2], &[1], &[1], 2),
+            Some(Step::Load(adapter(2))),
+            "the old one may stay: a rollback is quick"
+        );
         assert_eq!(step(&[1, 2], &[1], &[1], 1), None, "more wanted than there are slots");
         let foreign = ["somebody-elses".to_owned()];
         assert_eq!(next_step(&[adapter(1)], &foreign, &BTreeSet::new(), &BTreeSet::new(), 1), None);

@@ -3,8 +3,10 @@
 mod cache;
 mod decide;
 mod embed;
+mod plans;
 mod snapshot;
 
 pub use decide::{Asked, decide};
 pub use embed::{EmbedError, EmbedThread};
-pub use snapshot::{PlanSource, Plans, Snapshot};
+pub use plans::Plans;
+pub use snapshot::{PlanSource, Snapshot};

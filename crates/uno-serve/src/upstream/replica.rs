@@ -67,6 +67,11 @@ impl Replica {
         self.adapters().in_flight.get(adapter).copied().unwrap_or(0)
     }
 
+    /// Requests in flight for any adapter.
+    pub fn in_flight_of_all(&self) -> usize {
+        self.adapters().in_flight.values().sum()
+    }
+
     /// From now on (or no longer) requests are routed to the adapter here.
     pub fn set_ready(&self, adapter: &str, ready: bool) {
         let mut adapters = self.adapters();

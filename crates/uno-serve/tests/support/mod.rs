@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use uno_learn::cluster::Centroids;
 use uno_mock::MockServer;
+use uno_models::remote::RemoteConfig;
+use uno_serve::rollout::{Decided, Trial};
 use uno_serve::route::{PlanSource, Snapshot};
-use uno_serve::{Gateway, Parts, ServeOptions, Server};
+use uno_serve::{Adapters, Gateway, Parts, ServeOptions, Server};
 use uno_store::live::{RequestRow, WriterOptions, open};
 use uno_types::{AdapterRef, Embedder, ModelError, Path, Plan, PlanEntry};
 
@@ -82,6 +84,8 @@ pub fn snapshot(id: &str) -> Snapshot {
 #[derive(Default)]
 pub struct TestPlans {
     pub now: Mutex<(u64, Option<Result<Snapshot, String>>)>,
+    pub trial: Mutex<Option<Trial>>,
+    pub audit: Mutex<Vec<Decided>>,
 }
 
 impl TestPlans {
@@ -98,6 +102,32 @@ impl PlanSource for TestPlans {
 
     fn current(&self) -> Result<Option<Snapshot>, String> {
         self.now.lock().unwrap().1.clone().transpose()
+    }
+
+    fn kept(&self, id: &str) -> Result<Snapshot, String> {
+        Ok(snapshot(id))
+    }
+
+    fn is_learned(&self, _: &str) -> bool {
+        true
+    }
+
+    fn withdraw(&self, _: &str, to: &str, why: &str) -> Result<(), String> {
+        assert!(why.contains("complaints"));
+        self.set(Some(Ok(snapshot(to))));
+        Ok(())
+    }
+
+    fn keep_trial(&self, trial: Option<&Trial>) {
+        *self.trial.lock().unwrap() = trial.cloned();
+    }
+
+    fn kept_trial(&self) -> Option<Trial> {
+        self.trial.lock().unwrap().clone()
+    }
+
+    fn audit(&self, decided: &Decided) {
+        self.audit.lock().unwrap().push(decided.clone());
     }
 }
 
@@ -121,6 +151,16 @@ impl Running {
     }
 
     pub fn start_at(urls: Vec<String>, routed: bool, change: impl FnOnce(&mut ServeOptions)) -> Self {
+        Self::start_with(urls, routed, None, change)
+    }
+
+    /// As `start_at`; with `adapters` the gateway loads them itself.
+    pub fn start_with(
+        urls: Vec<String>,
+        routed: bool,
+        adapters: Option<RemoteConfig>,
+        change: impl FnOnce(&mut ServeOptions),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut options =
             ServeOptions { listen: "127.0.0.1:0".into(), drain_seconds: 5, ..ServeOptions::default() };
@@ -144,6 +184,7 @@ impl Running {
             upstream_key: None,
             embedder: Some(Arc::new(Topics)),
             plans: plans.clone(),
+            adapters: adapters.map_or(Adapters::Nobody, |config| Adapters::Servers(Box::new(config))),
         };
         let (tell, told) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();

@@ -11,12 +11,14 @@
 mod conversations;
 mod entry;
 mod postgres;
+mod postgres_rows;
 mod schema;
 mod spool;
 mod sqlite;
 mod store;
 mod writer;
 mod writer_clock;
+mod writer_thread;
 
 pub use conversations::conversations;
 pub use entry::{Entry, FeedbackRow, RequestRow};

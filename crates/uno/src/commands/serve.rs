@@ -1,14 +1,14 @@
 //! `uno serve`.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use serde::Serialize;
-use uno_serve::{Gateway, Parts, Server};
+use uno_serve::{Adapters, Gateway, Parts, Server};
 use uno_store::live::WriterOptions;
 use uno_types::Embedder;
 
-use super::UsageError;
 use crate::args::ServeArgs;
 use crate::config::{self, Settings};
 use crate::output::Console;
@@ -44,12 +44,19 @@ pub fn run(args: &ServeArgs, console: &Console) -> anyhow::Result<()> {
             None
         }
     };
-    let parts = parts(args, &settings, embedder)?;
-    let (servers, store) = (parts.upstreams.clone(), parts.log.store.clone());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("uno-serve").build()?;
     runtime.block_on(async {
+        // The embedded engine finds adapters by the plans of the gateway, which is made after it.
+        let known: Arc<OnceLock<Arc<Gateway>>> = Arc::default();
+        let engine = match settings.target.is_remote() || !settings.serve.upstreams.is_empty() {
+            true => None,
+            false => Some(embedded(args, &settings, &known).await?),
+        };
+        let parts = parts(args, &settings, embedder, engine)?;
+        let (servers, store) = (parts.upstreams.clone(), parts.log.store.clone());
         let server = Server::bind(Gateway::new(parts)?).await?;
+        known.get_or_init(|| Arc::clone(server.gateway()));
         let listening = Listening {
             listening: server.address()?.to_string(),
             admin: server.admin_address().map(|a| a.to_string()),
@@ -65,19 +72,36 @@ pub fn run(args: &ServeArgs, console: &Console) -> anyhow::Result<()> {
     })
 }
 
+/// Starts the embedded engine as a server; gives its address.
+async fn embedded(
+    args: &ServeArgs,
+    settings: &Settings,
+    known: &Arc<OnceLock<Arc<Gateway>>>,
+) -> anyhow::Result<SocketAddr> {
+    let (run, settings_too) = (args.run.clone(), settings.clone());
+    let opening = move || crate::roles::open_target(&settings_too, &run);
+    let model = tokio::task::spawn_blocking(opening).await??;
+    let known = Arc::clone(known);
+    let find = move |name: &str| known.get()?.plans.wanted_adapters().into_iter().find(|a| a.name == name);
+    let (name, batch) = (&settings.target.model, settings.engine.max_batch);
+    Ok(uno_serve::embedded::start(model, name, batch, Arc::new(find)).await?)
+}
+
 fn parts(
     args: &ServeArgs,
     settings: &Settings,
     embedder: Option<Arc<dyn Embedder>>,
+    engine: Option<SocketAddr>,
 ) -> anyhow::Result<Parts> {
     let serve = &settings.serve;
-    let upstreams = match (&serve.upstreams[..], settings.target.is_remote()) {
-        ([], true) => vec![settings.target.url.clone()],
-        ([], false) => {
-            let message = "there is no server to ask: set target.url (or serve.upstreams) and target.model";
-            return Err(UsageError(message.into()).into());
-        }
-        (given, _) => given.to_vec(),
+    let upstreams = match (engine, &serve.upstreams[..]) {
+        (Some(address), _) => vec![format!("http://{address}/v1")],
+        (None, []) => vec![settings.target.url.clone()],
+        (None, given) => given.to_vec(),
+    };
+    let adapters = match engine {
+        Some(_) => Adapters::Embedded,
+        None => Adapters::Servers(Box::new(crate::roles::target_config(settings)?)),
     };
     let upstream_key = match settings.target.api_key_env.as_str() {
         "" => None,
@@ -104,5 +128,6 @@ fn parts(
         plans: Arc::new(RunPlans::new(&args.run, embedder.clone())),
         embedder,
         log,
+        adapters,
     })
 }

@@ -30,13 +30,16 @@ fn write(dir: &Path, seed: u8) {
     let config = r#"{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q_proj"]}"#;
     std::fs::write(dir.join("adapter_config.json"), config).unwrap();
     let bytes: Vec<u8> = (0..8).flat_map(|i| (f32::from(seed) + i as f32).to_le_bytes()).collect();
-    let view = |shape: Vec<usize>| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes).unwrap();
+    let view = |shape: Vec<usize>| {
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes).unwrap()
+    };
     let prefix = "base_model.model.model.layers.0.self_attn.q_proj";
     let tensors = BTreeMap::from([
         (format!("{prefix}.lora_A.weight"), view(vec![2, 4])),
         (format!("{prefix}.lora_B.weight"), view(vec![4, 2])),
     ]);
-    std::fs::write(dir.join("adapter_model.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+    std::fs::write(dir.join("adapter_model.safetensors"), safetensors::serialize(tensors, None).unwrap())
+        .unwrap();
 }
 
 /// The plan of [`snapshot`] with its adapters' files below `root`, `names` in their place.
@@ -69,7 +72,10 @@ async fn every_server_gets_its_adapters_and_again_after_a_restart() {
     let (one, two) = (server(4), server(4));
     let (gateway, _dir) = start(&[&one, &two], 4);
     wait(|| ready(&gateway, EXPERT) == 2 && ready(&gateway, CRITIC) == 2);
-    assert_eq!((one.adapters(), two.adapters()), (vec![EXPERT.into(), CRITIC.into()], vec![EXPERT.into(), CRITIC.into()]));
+    assert_eq!(
+        (one.adapters(), two.adapters()),
+        (vec![EXPERT.into(), CRITIC.into()], vec![EXPERT.into(), CRITIC.into()])
+    );
     for _ in 0..4 {
         assert_eq!(header(&gateway.ask("cook rice", false).await, "x-uno-adapter"), EXPERT);
     }
@@ -93,7 +99,11 @@ async fn what_fails_its_probe_or_its_files_is_never_routed_to() {
         let errors = || gateway.gateway.metrics.adapter_errors.load(std::sync::atomic::Ordering::Relaxed);
         wait(|| errors() >= 2);
         let response = gateway.ask("cook rice", false).await;
-        assert_eq!((header(&response, "x-uno-path"), header(&response, "x-uno-reason")), ("base".into(), "not_ready".into()), "{fault:?}");
+        assert_eq!(
+            (header(&response, "x-uno-path"), header(&response, "x-uno-reason")),
+            ("base".into(), "not_ready".into()),
+            "{fault:?}"
+        );
     }
     let server = server(4);
     let dir = tempfile::tempdir().unwrap();
@@ -109,7 +119,8 @@ async fn what_fails_its_probe_or_its_files_is_never_routed_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_change_under_load_without_a_wrong_answer() {
     // Three slots: the next plan's one new adapter fits beside the two in use, the one after that needs a slot freed.
-    let server = MockServer::start(MockConfig { max_loras: 3, latency_ms: 2, ..MockConfig::default() }).unwrap();
+    let server =
+        MockServer::start(MockConfig { max_loras: 3, latency_ms: 2, ..MockConfig::default() }).unwrap();
     let (gateway, dir) = start(&[&server], 3);
     wait(|| ready(&gateway, EXPERT) == 1 && ready(&gateway, CRITIC) == 1);
     let names = ["c00-expert-aaaaaaaaaaaa", "c00-expert-cccccccccccc", "c00-expert-dddddddddddd"];
@@ -139,7 +150,11 @@ async fn plans_change_under_load_without_a_wrong_answer() {
                 let by = if adapter.is_empty() { "mock-model" } else { &weights[&adapter] };
                 // The mock's answer tells whose weights gave it.
                 let prompt: Value = serde_json::from_str(prompt).unwrap();
-                assert_eq!(body["choices"][0]["message"]["content"], chat_answer(by, &prompt.to_string(), 0), "{adapter}");
+                assert_eq!(
+                    body["choices"][0]["message"]["content"],
+                    chat_answer(by, &prompt.to_string(), 0),
+                    "{adapter}"
+                );
                 if adapter.is_empty() { base += 1 } else { routed += 1 }
             }
         }
