@@ -12,7 +12,7 @@ mod support;
 
 use support::{Bench, text};
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["demo"],
     &["models"],
@@ -21,6 +21,10 @@ const COMMANDS: [&[&str]; 19] = [
     &["ingest"],
     &["learn"],
     &["ask"],
+    &["serve"],
+    &["keys"],
+    &["keys", "add"],
+    &["keys", "remove"],
     &["report"],
     &["config"],
     &["config", "show"],

@@ -6,6 +6,7 @@ mod bench_evolution;
 mod bench_learning;
 mod bench_memory;
 mod commands;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub use commands::{
     AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,
     ModelsCommand, ReportArgs,
 };
+pub use serve::{KeyScope, KeysArgs, KeysCommand, ServeArgs};
 
 /// UNO makes an LLM system better with its own user logs.
 ///
@@ -77,6 +79,10 @@ pub enum Command {
     Learn(LearnArgs),
     /// Answers a question as the plan of a run says
     Ask(AskArgs),
+    /// Serves an OpenAI-compatible API that answers as the plan says, and collects feedback
+    Serve(ServeArgs),
+    /// Makes, lists and removes API keys of the gateway
+    Keys(KeysArgs),
     /// Writes the report of a run as one self-contained HTML file
     Report(ReportArgs),
     /// Shows or checks the settings

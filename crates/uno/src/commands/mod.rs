@@ -14,9 +14,11 @@ pub mod demo;
 pub mod doctor;
 mod doctor_memory;
 pub mod ingest;
+pub mod keys;
 pub mod learn;
 pub mod models;
 pub mod report;
+pub mod serve;
 
 use std::io::Write;
 

@@ -6,6 +6,7 @@ use uno_learn::distil::DistilOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
 use uno_learn::verify::VerifyOptions;
+use uno_serve::ServeOptions;
 use uno_train::trl::TrlSettings;
 use uno_train::{Backend, Precision, TrainConfig};
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub verify: VerifyOptions,
     /// Selection (METHOD §7).
     pub plan: PlanOptions,
+    /// The gateway (`uno serve`).
+    pub serve: ServeOptions,
 }
 
 impl Default for Settings {
@@ -69,6 +72,7 @@ impl Default for Settings {
             trl: TrlSettings::default(),
             verify: VerifyOptions::default(),
             plan: PlanOptions::default(),
+            serve: ServeOptions::default(),
         }
     }
 }
