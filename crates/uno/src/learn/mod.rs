@@ -19,7 +19,7 @@ mod trainer;
 
 use anyhow::Context;
 use serde::Serialize;
-use uno_types::Plan;
+use uno_types::{Plan, RuleSet};
 
 pub use centroids::{is_intact as are_centroids_intact, read as read_centroids, write as write_centroids};
 pub use ingest::Input;
@@ -42,6 +42,8 @@ pub struct Summary {
     pub records: usize,
     /// Preference pairs.
     pub pairs: usize,
+    /// Who scores the rules: programs or the judge.
+    pub rules: RuleShare,
     /// The plan in force.
     pub plan: Option<String>,
     /// What was learned, where an operator went back from it to the plan in force.
@@ -58,6 +60,29 @@ pub struct Summary {
     pub report: String,
     /// Largest resident memory, MiB.
     pub peak_rss_mib: f64,
+}
+
+/// How many of the kept rules a program can check; the judge scores the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RuleShare {
+    /// Rules that were kept.
+    pub kept: usize,
+    /// Of these, rules that were compiled to a check.
+    pub by_program: usize,
+    /// by_program / kept; 0 when there are none.
+    pub share: f64,
+}
+
+impl RuleShare {
+    /// Counts the rules of all records.
+    pub fn of<'a>(sets: impl IntoIterator<Item = &'a RuleSet>) -> Self {
+        let (mut kept, mut by_program) = (0, 0);
+        for rule in sets.into_iter().flat_map(|set| &set.with_feedback) {
+            kept += 1;
+            by_program += usize::from(rule.check.is_some());
+        }
+        Self { kept, by_program, share: by_program as f64 / kept.max(1) as f64 }
+    }
 }
 
 /// One cluster's decision in short.
@@ -143,6 +168,7 @@ fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
     let plan: Plan = run.read_json(files::PLAN)?;
     let records: Vec<serde::de::IgnoredAny> = run.read_lines(files::RECORDS).context("counting records")?;
     let pairs: Vec<serde::de::IgnoredAny> = run.read_lines(files::PAIRS).context("counting pairs")?;
+    let rules: Vec<RuleSet> = run.read_lines(files::RULES)?;
     let manifest = run.manifest();
     let in_force = run.plans().current();
     let held_back = learned_plan(run).filter(|learned| Some(learned) != in_force.as_ref());
@@ -150,6 +176,7 @@ fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
         run: run.root().display().to_string(),
         records: records.len(),
         pairs: pairs.len(),
+        rules: RuleShare::of(&rules),
         plan: in_force,
         held_back,
         clusters: ClusterSummary::of(&plan),

@@ -8,6 +8,7 @@ use uno_types::{DropReason, GapMethod, Path};
 use super::data::ReportData;
 use super::html::{colour, escape, shorten, table};
 use super::svg;
+use crate::learn::RuleShare;
 use crate::output::{count, duration};
 
 /// Title to decisions.
@@ -43,11 +44,13 @@ fn tile(value: &str, label: &str) -> String {
 fn tiles(data: &ReportData) -> String {
     let by_path = |path: Path| data.plan.clusters.iter().filter(|c| c.path == path).count();
     let stages = &data.manifest.stages;
+    let rules = RuleShare::of(data.rules.values());
     let paid: u64 = stages.iter().map(|s| s.tokens.paid()).sum();
     let seconds: f64 = stages.iter().map(|s| s.seconds).sum();
     let tiles = [
         tile(&count(data.records.len() as u64), "conversations"),
         tile(&count(data.pairs.len() as u64), "preference pairs"),
+        tile(&format!("{:.0} %", rules.share * 100.0), "of rules checked by programs, the rest by the judge"),
         tile(&data.plan.clusters.len().to_string(), "clusters"),
         tile(&by_path(Path::Expert).to_string(), "answered by a verified expert"),
         tile(&by_path(Path::Critic).to_string(), "answered with a critic"),
