@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uno_learn::candidates::CandidateOptions;
 use uno_learn::distil::DistilOptions;
+use uno_learn::judge::MeasureOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
 use uno_learn::verify::VerifyOptions;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub candidates: CandidateOptions,
     /// Preference pairs (METHOD §2).
     pub pairs: PairOptions,
+    /// How the judge is measured on the logs before its verdicts count.
+    pub judge_check: MeasureOptions,
     /// Clusters (METHOD §3).
     pub cluster: ClusterSettings,
     /// Training of Experts (METHOD §5).
@@ -63,6 +66,7 @@ impl Default for Settings {
             distil: DistilOptions::default(),
             candidates: CandidateOptions::default(),
             pairs: PairOptions::default(),
+            judge_check: MeasureOptions::default(),
             cluster: ClusterSettings::default(),
             train: TrainConfig::expert(),
             critic: TrainConfig::critic(),
@@ -144,10 +148,27 @@ impl Default for RemoteSettings {
     }
 }
 
+/// What makes records alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterBy {
+    /// Question and rules together (the method).
+    #[default]
+    Dual,
+    /// An ablation: the question alone.
+    Query,
+    /// An ablation: the rules alone.
+    Rules,
+    /// An ablation: nothing. All records are one cluster.
+    None,
+}
+
 /// Clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterSettings {
+    /// What makes records alike.
+    pub by: ClusterBy,
     /// Ward distance at which the tree is cut.
     pub threshold: f64,
     /// Fewest pairs a cluster needs before anything is trained for it.
@@ -158,7 +179,7 @@ pub struct ClusterSettings {
 
 impl Default for ClusterSettings {
     fn default() -> Self {
-        Self { threshold: 4.0, min_pairs: 8, max_distance: 0.0 }
+        Self { by: ClusterBy::Dual, threshold: 4.0, min_pairs: 8, max_distance: 0.0 }
     }
 }
 

@@ -8,6 +8,7 @@ mod distil;
 mod evidence;
 mod gaps;
 mod ingest;
+mod judge;
 mod modules;
 mod pairs;
 mod pipeline;
@@ -19,6 +20,7 @@ mod trainer;
 
 use anyhow::Context;
 use serde::Serialize;
+use uno_learn::judge::JudgeReport;
 use uno_types::{Plan, RuleSet};
 
 pub use centroids::{is_intact as are_centroids_intact, read as read_centroids, write as write_centroids};
@@ -26,7 +28,7 @@ pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
 pub use publish::learned_plan;
-pub use results::Results;
+pub use results::{Counting, Results};
 pub use trainer::{WEIGHTS, is_named_for, trl_base};
 
 use crate::config::Settings;
@@ -44,6 +46,8 @@ pub struct Summary {
     pub pairs: usize,
     /// Who scores the rules: programs or the judge.
     pub rules: RuleShare,
+    /// How far the judge can be trusted.
+    pub judge: JudgeReport,
     /// The plan in force.
     pub plan: Option<String>,
     /// What was learned, where an operator went back from it to the plan in force.
@@ -142,6 +146,7 @@ pub fn stages(pipeline: &mut Pipeline<'_>, input: &Input) -> anyhow::Result<()> 
     pipeline.open_models()?;
     distil::stage(pipeline)?;
     pairs::stage(pipeline)?;
+    judge::stage(pipeline)?;
     clusters::stage(pipeline)?;
     gaps::stage(pipeline)?;
     for round in [Round::First, Round::Second] {
@@ -177,6 +182,7 @@ fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
         records: records.len(),
         pairs: pairs.len(),
         rules: RuleShare::of(&rules),
+        judge: run.read_json(files::JUDGE)?,
         plan: in_force,
         held_back,
         clusters: ClusterSummary::of(&plan),

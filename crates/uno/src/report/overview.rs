@@ -14,7 +14,7 @@ use crate::output::{count, duration};
 /// Title to decisions.
 pub fn top(data: &ReportData) -> String {
     format!(
-        "<h1>UNO report</h1><p class=dim>{} · embedder {} · uno {}</p>{}{}{}{}{}{}",
+        "<h1>UNO report</h1><p class=dim>{} · embedder {} · uno {}</p>{}{}{}{}{}{}{}",
         escape(&data.plan.target),
         escape(&data.plan.embedder),
         escape(&data.manifest.program),
@@ -23,6 +23,7 @@ pub fn top(data: &ReportData) -> String {
         demo(data),
         funnel(data),
         map(data),
+        judge(data),
         decisions(data),
     )
 }
@@ -172,6 +173,28 @@ fn map(data: &ReportData) -> String {
         svg::map(&points),
         data.clusters.threshold,
     )
+}
+
+/// How far the judge's verdicts can be trusted.
+fn judge(data: &ReportData) -> String {
+    let Some(judge) = &data.judge else { return String::new() };
+    let row = |label: &str, a: &uno_learn::judge::Accuracy| svg::Interval {
+        label: label.to_owned(),
+        mean: a.rate,
+        low: a.low,
+        high: a.high,
+        remark: format!("n = {}", a.known()),
+        colour: format!("var(--{})", if a.beats_chance() { "good" } else { "dim" }),
+    };
+    let rows = [
+        row("scoring", &judge.scoring),
+        row("users' cases", &judge.scoring_by_user),
+        row("programs' cases", &judge.scoring_by_program),
+        row("choosing", &judge.choosing),
+    ];
+    let shown: Vec<svg::Interval> = rows.into_iter().filter(|r| r.remark != "n = 0").collect();
+    let chart = if shown.is_empty() { String::new() } else { svg::intervals(&shown, Some(0.5), 1000.0) };
+    format!("<h2>The judge, judged</h2><div class=card><p>{}</p>{chart}</div>", escape(&judge.words))
 }
 
 fn decisions(data: &ReportData) -> String {
