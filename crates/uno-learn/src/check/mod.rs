@@ -71,7 +71,7 @@ fn combine(parts: Vec<(Check, f32)>) -> Option<Compiled> {
 }
 
 /// Whether no sensible answer has both properties.
-fn contradict(a: &Check, b: &Check) -> bool {
+pub(crate) fn contradict(a: &Check, b: &Check) -> bool {
     use Check::{
         BulletList, Chinese, English, ListItems, LowerCase, NoBulletList, NoCode, NoList, NumberedList,
     };

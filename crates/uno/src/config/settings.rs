@@ -6,6 +6,7 @@ use uno_learn::distil::DistilOptions;
 use uno_learn::judge::MeasureOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
+use uno_learn::support::EvidenceOptions;
 use uno_learn::verify::VerifyOptions;
 use uno_train::trl::TrlSettings;
 use uno_train::{Backend, Precision, TrainConfig};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub judge_check: MeasureOptions,
     /// Clusters (METHOD §3).
     pub cluster: ClusterSettings,
+    /// Evidence counts users, not messages.
+    pub evidence: EvidenceOptions,
     /// Training of Experts (METHOD §5).
     pub train: TrainConfig,
     /// Training of Critics (METHOD §5).
@@ -68,6 +71,7 @@ impl Default for Settings {
             pairs: PairOptions::default(),
             judge_check: MeasureOptions::default(),
             cluster: ClusterSettings::default(),
+            evidence: EvidenceOptions::default(),
             train: TrainConfig::expert(),
             critic: TrainConfig::critic(),
             trl: TrlSettings::default(),
@@ -193,6 +197,8 @@ impl Settings {
     pub(super) fn check(&self) -> Result<(), (String, String)> {
         share("plan.gap_threshold", self.plan.gap_threshold)?;
         share("plan.min_win_rate", self.plan.min_win_rate)?;
+        share("evidence.min_user_share", self.evidence.min_user_share)?;
+        share("evidence.max_user_share", self.evidence.max_user_share)?;
         share("verify.guards.bleu_floor", self.verify.guards.bleu_floor)?;
         share("verify.guards.min_length_share", self.verify.guards.min_length_share)?;
         above_zero("cluster.threshold", self.cluster.threshold)?;

@@ -21,6 +21,8 @@ pub mod files {
     pub const CLUSTERS: &str = "clusters.json";
     /// Centroids in query space.
     pub const CENTROIDS: &str = "centroids.safetensors";
+    /// Who stands behind each cluster's rules.
+    pub const SUPPORT: &str = "support.json";
     /// Gaps of records and clusters.
     pub const GAPS: &str = "gaps.jsonl";
     /// What was trained first, and how it went.

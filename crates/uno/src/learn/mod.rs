@@ -16,6 +16,7 @@ mod plan;
 mod projection;
 mod publish;
 mod results;
+mod support;
 mod trainer;
 
 use anyhow::Context;
@@ -148,6 +149,7 @@ pub fn stages(pipeline: &mut Pipeline<'_>, input: &Input) -> anyhow::Result<()> 
     pairs::stage(pipeline)?;
     judge::stage(pipeline)?;
     clusters::stage(pipeline)?;
+    support::stage(pipeline)?;
     gaps::stage(pipeline)?;
     for round in [Round::First, Round::Second] {
         modules::train(pipeline, round)?;

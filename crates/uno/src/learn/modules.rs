@@ -57,7 +57,14 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
     }
     let depends = (
         read,
-        (&settings.train, &settings.critic, settings.seed, settings.cluster.min_pairs, &settings.plan),
+        (
+            &settings.train,
+            &settings.critic,
+            settings.seed,
+            settings.cluster.min_pairs,
+            &settings.plan,
+            settings.evidence.max_user_share,
+        ),
         settings.uses_trl().then_some(&settings.trl.weights),
         pipeline.roles()?.weights_id().to_owned(),
     );
@@ -99,8 +106,12 @@ fn module(
     let evidence = artefacts.evidence(cluster);
     let pairs = evidence.train.len() + evidence.validation.len();
     if pairs < settings.cluster.min_pairs {
-        let why =
-            format!("{pairs} pairs are fewer than the {} that training needs", settings.cluster.min_pairs);
+        let left_out = match artefacts.left_out(cluster) {
+            0 => String::new(),
+            n => format!(", {n} others having rules that too few users share"),
+        };
+        let needed = settings.cluster.min_pairs;
+        let why = format!("{pairs} pairs are fewer than the {needed} that training needs{left_out}");
         return Ok(Job::skipped(cluster.id, kind, why));
     }
     let weights = pipeline.roles()?.weights()?;
@@ -131,7 +142,12 @@ pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
     let depends = (
         pipeline.hashes(&[round.modules()]),
         pipeline.hashes(&Artefacts::FILES),
-        (&settings.verify, settings.seed, settings.plan.policy == Policy::Unverified),
+        (
+            &settings.verify,
+            settings.seed,
+            settings.plan.policy == Policy::Unverified,
+            settings.evidence.max_user_share,
+        ),
         (roles.target_id(), roles.judge_id(), roles.embedder_id()),
     );
     pipeline.stage(&round.stage("verify"), &depends, |p| {
