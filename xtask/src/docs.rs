@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 33] = [
     "",
     "demo",
     "models",

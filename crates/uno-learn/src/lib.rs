@@ -15,6 +15,7 @@ pub mod guards;
 pub mod plan;
 pub mod split;
 pub mod stats;
+pub mod support;
 pub mod ward;
 
 // Stages.

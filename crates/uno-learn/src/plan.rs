@@ -15,6 +15,21 @@ pub enum Policy {
     /// As published: gap below the threshold and win rate at or above the threshold → expert; otherwise the critic,
     /// verified or not; otherwise base.
     Paper,
+    /// An ablation: nothing is verified. What was trained answers, the Expert where the gap is low, else the Critic.
+    Unverified,
+}
+
+/// Who decides between Expert and Critic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// The gap (the method).
+    #[default]
+    Gap,
+    /// An ablation: every cluster gets an Expert, none a Critic.
+    Expert,
+    /// An ablation: every cluster gets a Critic, none an Expert.
+    Critic,
 }
 
 /// Which paths may be used.
@@ -36,23 +51,29 @@ pub struct PlanOptions {
     pub policy: Policy,
     /// Which paths may be used.
     pub variant: Variant,
+    /// Who decides between Expert and Critic.
+    pub gate: Gate,
     /// A gap at or above this is high.
     pub gap_threshold: f64,
     /// Smallest win rate of an adapter that answers.
     pub min_win_rate: f64,
-    /// Held-out records from which on verdicts made by programs alone need no interval above one half.
-    pub min_program_n: usize,
+    // Runs of earlier versions know it by another name.
+    /// Fewest held-out records with a verdict that counts for an adapter to answer; with fewer the cluster keeps the base.
+    /// For a high gap as many must have been scored by programs alone.
+    #[serde(alias = "min_program_n")]
+    pub min_evidence: usize,
 }
 
 impl Default for PlanOptions {
-    /// 0.45 and 0.53 as published; 4 records.
+    /// 0.45 and 0.53 as published; 5 records.
     fn default() -> Self {
         Self {
             policy: Policy::default(),
             variant: Variant::default(),
+            gate: Gate::default(),
             gap_threshold: HIGH_GAP,
             min_win_rate: 0.53,
-            min_program_n: 4,
+            min_evidence: 5,
         }
     }
 }
@@ -62,10 +83,12 @@ impl Default for PlanOptions {
 pub struct Tested {
     /// The adapter (its best checkpoint).
     pub adapter: AdapterRef,
-    /// Win rate against the base answers; absent when it was not verified.
+    /// Win rate over the verdicts that count; absent when it was not verified. See [`crate::verify::confirmed`].
     pub win_rate: Option<WinRate>,
     /// The same over the records that programs alone scored, where there are any: no judge's noise is in it.
     pub by_program: Option<WinRate>,
+    /// Of how many checkpoints it is the best.
+    pub checkpoints: usize,
 }
 
 /// All that is known about a cluster when its path is chosen.
@@ -83,38 +106,41 @@ pub struct Evidence {
     pub critic: Option<Tested>,
 }
 
-/// Whether an adapter's win rate is proof enough under [`Policy::Verified`]: at least the smallest win rate, and either
-/// an interval that does not reach below one half, or verdicts made by programs alone on `min_program_n` records or
-/// more with at least two wins more than losses. (With five held-out records even 4.5 points of 5 leave the interval's
-/// lower end at 0.46; a program's verdicts are exact, so what is left is the luck of the draw alone.)
+/// Whether an adapter's win rate is proof enough under [`Policy::Verified`]: enough records, at least the smallest win
+/// rate, and an interval that lies above one half as a whole.
 pub fn passes(tested: &Tested, options: &PlanOptions) -> bool {
-    let exact =
-        tested.by_program.is_some_and(|p| p.known() >= options.min_program_n && p.wins >= p.losses + 2);
-    tested
-        .win_rate
-        .is_some_and(|w| w.known() > 0 && w.rate >= options.min_win_rate && (w.low >= 0.5 || exact))
+    let enough = |w: WinRate| w.known() >= options.min_evidence.max(1) && w.low > 0.5;
+    tested.win_rate.is_some_and(|w| enough(w) && w.rate >= options.min_win_rate)
 }
 
 /// Whether an expert may answer for a high-gap cluster: programs scored it, and their whole interval lies above one
 /// half. What it learnt then does what users asked for on questions it has not seen, which noise does not.
 pub fn passes_despite_gap(tested: &Tested, options: &PlanOptions) -> bool {
-    passes(tested, options)
-        && tested.by_program.is_some_and(|p| p.known() >= options.min_program_n && p.low > 0.5)
+    let proven = |p: WinRate| p.known() >= options.min_evidence.max(1) && p.low > 0.5;
+    passes(tested, options) && tested.by_program.is_some_and(proven)
 }
 
 /// Whether a verified expert answers for a cluster with this gap, so that no critic is needed.
 pub fn expert_answers(tested: &Tested, gap: Option<f64>, options: &PlanOptions) -> bool {
+    if options.gate == Gate::Critic {
+        return false;
+    }
     let high = counts_as_high(gap, options);
     match (options.policy, high) {
         (Policy::Paper, _) => !high && tested.win_rate.is_some_and(|w| w.rate >= options.min_win_rate),
+        (Policy::Unverified, _) => !high,
         (Policy::Verified, false) => passes(tested, options),
         (Policy::Verified, true) => passes_despite_gap(tested, options),
     }
 }
 
-/// A gap that could not be measured counts as high.
+/// Whether a cluster is one for Critics. A gap that could not be measured counts as high.
 fn counts_as_high(gap: Option<f64>, options: &PlanOptions) -> bool {
-    gap.is_none_or(|gap| is_high(gap, options.gap_threshold))
+    match options.gate {
+        Gate::Gap => gap.is_none_or(|gap| is_high(gap, options.gap_threshold)),
+        Gate::Expert => false,
+        Gate::Critic => true,
+    }
 }
 
 const DESPITE: &str =
@@ -125,7 +151,8 @@ pub fn decide(evidence: &Evidence, options: &PlanOptions) -> PlanEntry {
     let high = counts_as_high(evidence.gap, options);
     let expert = evidence.expert.as_ref().filter(|e| expert_answers(e, evidence.gap, options));
     let critic = evidence.critic.as_ref().filter(|c| {
-        options.variant == Variant::Uno && (options.policy == Policy::Paper || passes(c, options))
+        let proven = options.policy != Policy::Verified || passes(c, options);
+        options.variant == Variant::Uno && options.gate != Gate::Expert && proven
     });
 
     let gap = gap_words(evidence.gap, high, options);
@@ -136,7 +163,8 @@ pub fn decide(evidence: &Evidence, options: &PlanOptions) -> PlanEntry {
     } else if let Some(critic) = critic {
         (Path::Critic, Some(critic), format!("{gap} {why}The critic {}.", result_words(critic)))
     } else {
-        let critic = if options.variant == Variant::Uno { critic_words(evidence) } else { String::new() };
+        let wanted = options.variant == Variant::Uno && options.gate != Gate::Expert;
+        let critic = if wanted { critic_words(evidence) } else { String::new() };
         (Path::Base, None, format!("{gap} {why}{critic}The base model answers."))
     };
     PlanEntry {
@@ -155,6 +183,11 @@ pub fn decide(evidence: &Evidence, options: &PlanOptions) -> PlanEntry {
 }
 
 fn gap_words(gap: Option<f64>, high: bool, options: &PlanOptions) -> String {
+    match options.gate {
+        Gate::Gap => {}
+        Gate::Expert => return "The gap is not asked: every cluster gets an expert.".to_owned(),
+        Gate::Critic => return "The gap is not asked: every cluster gets a critic.".to_owned(),
+    }
     match gap {
         None => "The gap could not be measured and counts as high.".to_owned(),
         Some(gap) if high => format!("The gap {gap:.2} is high (at least {:.2}).", options.gap_threshold),
@@ -175,8 +208,12 @@ fn result_words(tested: &Tested) -> String {
         k => format!(", {k} of them scored by programs"),
     };
     let noun = if n == 1 { "record" } else { "records" };
+    let chosen = match tested.checkpoints {
+        0 | 1 => String::new(),
+        k => format!(", best of {k} checkpoints"),
+    };
     format!(
-        "won {:.0} % of {n} held-out {noun} against the base model (interval {:.0} % to {:.0} %{by})",
+        "won {:.0} % of {n} held-out {noun} against the base model (interval {:.0} % to {:.0} %{by}{chosen})",
         w.rate * 100.0,
         w.low * 100.0,
         w.high * 100.0,
@@ -186,6 +223,9 @@ fn result_words(tested: &Tested) -> String {
 /// Why the expert does not answer. That a high gap left none to train goes without saying.
 fn expert_words(evidence: &Evidence, high: bool, options: &PlanOptions) -> String {
     match &evidence.expert {
+        Some(expert) if too_few(expert, options) => {
+            format!("The expert {}: too little evidence. ", result_words(expert))
+        }
         None if high => String::new(),
         None => "No expert was trained. ".to_owned(),
         Some(expert) if high && passes(expert, options) => {
@@ -193,6 +233,11 @@ fn expert_words(evidence: &Evidence, high: bool, options: &PlanOptions) -> Strin
         }
         Some(expert) => format!("The expert {}: not enough. ", result_words(expert)),
     }
+}
+
+/// Whether the records are too few to say anything.
+fn too_few(tested: &Tested, options: &PlanOptions) -> bool {
+    options.policy == Policy::Verified && tested.win_rate.map_or(0, |w| w.known()) < options.min_evidence
 }
 
 fn critic_words(evidence: &Evidence) -> String {
@@ -229,7 +274,11 @@ pub struct Needs {
 /// high-gap cluster. Where there are enough of them it comes first, because it answers in one generation, not three.
 pub fn needs(gap: Option<f64>, checkable: usize, options: &PlanOptions) -> Needs {
     let high = counts_as_high(gap, options);
-    let provable = options.policy == Policy::Verified && checkable >= options.min_program_n;
+    let provable =
+        options.policy == Policy::Verified && options.gate == Gate::Gap && checkable >= options.min_evidence;
+    if options.gate == Gate::Expert {
+        return Needs { expert: Train::Now, critic: Train::Never };
+    }
     let (expert, critic) = match (high && !provable, options.variant) {
         (false, Variant::UnoSingle) => (Train::Now, Train::Never),
         (true, Variant::UnoSingle) => (Train::Never, Train::Never),

@@ -10,7 +10,7 @@ fn tested(name: &str, wins: usize, ties: usize, losses: usize, programs_only: bo
     outcomes.extend(vec![Outcome::Loss; losses]);
     let adapter = AdapterRef { name: name.into(), dir: format!("adapters/{name}") };
     let rate = win_rate(&outcomes);
-    Tested { adapter, win_rate: Some(rate), by_program: programs_only.then_some(rate) }
+    Tested { adapter, win_rate: Some(rate), by_program: programs_only.then_some(rate), checkpoints: 1 }
 }
 
 fn evidence(gap: Option<f64>, expert: Option<Tested>, critic: Option<Tested>) -> Evidence {
@@ -50,9 +50,14 @@ fn by_default_nothing_unverified_answers() {
     let unverified = Some(Tested { win_rate: None, ..tested("c", 0, 0, 0, false) });
     assert_eq!(path(&evidence(Some(0.2), unsure(), unverified), Verified, Uno), Path::Base);
     assert_eq!(path(&evidence(Some(0.2), sure(), None), Verified, Uno), Path::Expert);
-    // Four points and a half of five by a program: enough; of three: not.
-    assert_eq!(path(&evidence(Some(0.2), exact(4, 0), None), Verified, UnoSingle), Path::Expert);
+    // Six points and a half of seven: the interval lies above one half; of five it does not, nor of two.
+    assert_eq!(path(&evidence(Some(0.2), exact(7, 0), None), Verified, UnoSingle), Path::Expert);
+    assert_eq!(path(&evidence(Some(0.2), exact(4, 0), None), Verified, UnoSingle), Path::Base);
     assert_eq!(path(&evidence(Some(0.2), exact(2, 0), None), Verified, Uno), Path::Base);
+    // Four wins of four: an interval above one half, but too few records.
+    let four = Some(tested("e", 4, 0, 0, true));
+    let entry = decide(&evidence(Some(0.2), four, None), &PlanOptions::default());
+    assert!(entry.path == Path::Base && entry.reason.contains("too little evidence"), "{}", entry.reason);
     assert_eq!(path(&evidence(Some(0.2), exact(3, 2), None), Verified, Uno), Path::Base);
     // High gap: only an expert that programs have proven, which answers in one generation; else the critic.
     let critic = || Some(tested("c", 12, 0, 1, false));
@@ -82,7 +87,7 @@ fn reasons_hold_the_figures() {
     assert_eq!(
         entry.reason,
         "The gap 0.21 is low (below 0.45). The expert won 50 % of 2 held-out records against the base model \
-         (interval 9 % to 91 %): not enough. No critic was trained. The base model answers."
+         (interval 9 % to 91 %): too little evidence. No critic was trained. The base model answers."
     );
     assert_eq!((entry.adapter, entry.win_rate.unwrap().wins), (None, 1));
 }
@@ -98,9 +103,10 @@ fn any_tested() -> impl Strategy<Value = Option<Tested>> {
 }
 
 fn any_options() -> impl Strategy<Value = PlanOptions> {
-    (any::<bool>(), any::<bool>()).prop_map(|(paper, single)| PlanOptions {
-        policy: if paper { Policy::Paper } else { Policy::Verified },
+    (0usize..3, any::<bool>(), 0usize..3).prop_map(|(policy, single, gate)| PlanOptions {
+        policy: [Policy::Verified, Policy::Paper, Policy::Unverified][policy],
         variant: if single { Variant::UnoSingle } else { Variant::Uno },
+        gate: [Gate::Gap, Gate::Expert, Gate::Critic][gate],
         ..PlanOptions::default()
     })
 }
@@ -121,7 +127,7 @@ proptest! {
             prop_assert!(entry.path != Path::Critic);
         }
         if options.policy == Policy::Verified && entry.path != Path::Base {
-            prop_assert!(entry.win_rate.is_some_and(|w| w.rate >= 0.53 && w.wins > w.losses));
+            prop_assert!(entry.win_rate.is_some_and(|w| w.rate >= 0.53 && w.low > 0.5 && w.known() >= 5));
         }
         // What is chosen is something that `needs` would have trained.
         let programs = e.expert.as_ref().and_then(|t| t.by_program);
@@ -131,5 +137,28 @@ proptest! {
             Path::Critic => prop_assert!(needs.critic != Train::Never),
             Path::Base => {}
         }
+        match options.gate {
+            Gate::Gap => {}
+            Gate::Expert => prop_assert!(entry.path != Path::Critic && needs.critic == Train::Never),
+            Gate::Critic => prop_assert!(entry.path != Path::Expert && needs.expert == Train::Never),
+        }
     }
+}
+
+#[test]
+fn gates_and_unverified_are_ablations() {
+    let unproven = || Some(Tested { win_rate: None, ..tested("x", 0, 0, 0, false) });
+    let decided = |gap, policy, gate| {
+        let options = PlanOptions { policy, gate, ..PlanOptions::default() };
+        decide(&evidence(gap, unproven(), unproven()), &options).path
+    };
+    assert_eq!(decided(Some(0.2), Policy::Unverified, Gate::Gap), Path::Expert);
+    assert_eq!(decided(Some(0.9), Policy::Unverified, Gate::Gap), Path::Critic);
+    assert_eq!(decided(Some(0.9), Policy::Unverified, Gate::Expert), Path::Expert);
+    assert_eq!(decided(Some(0.2), Policy::Unverified, Gate::Critic), Path::Critic);
+    assert_eq!(decided(Some(0.2), Policy::Verified, Gate::Expert), Path::Base);
+    let options = PlanOptions { gate: Gate::Expert, ..PlanOptions::default() };
+    let sure = decide(&evidence(Some(0.9), Some(tested("e", 20, 0, 2, false)), None), &options);
+    assert_eq!(sure.path, Path::Expert, "{}", sure.reason);
+    assert_eq!(needs(Some(0.9), 0, &options), Needs { expert: Train::Now, critic: Train::Never });
 }

@@ -26,13 +26,7 @@ pub const MIN_HELD_OUT: usize = 5;
 ///
 /// The result depends on the set of ids and the seed only: not on their order, the machine or a library's version.
 pub fn split(ids: &[String], train_share: f64, seed: u64) -> Split {
-    let mut ids = ids.to_vec();
-    ids.sort();
-    ids.dedup();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    for i in (1..ids.len()).rev() {
-        ids.swap(i, below(&mut rng, i + 1));
-    }
+    let mut ids = shuffled(ids.to_vec(), seed);
     let n = ids.len();
     let train = match n {
         0 | 1 => n,
@@ -43,6 +37,17 @@ pub fn split(ids: &[String], train_share: f64, seed: u64) -> Split {
     };
     let validation = ids.split_off(train);
     Split { train: ids, validation }
+}
+
+/// The ids, sorted, without repeated ones, shuffled with `seed`.
+pub fn shuffled(mut ids: Vec<String>, seed: u64) -> Vec<String> {
+    ids.sort();
+    ids.dedup();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for i in (1..ids.len()).rev() {
+        ids.swap(i, below(&mut rng, i + 1));
+    }
+    ids
 }
 
 #[cfg(test)]

@@ -225,3 +225,100 @@ proptest::proptest! {
         proptest::prop_assert!(!holds(&compiled.check, &"word ".repeat(n + 1)));
     }
 }
+
+#[test]
+fn bounds_and_counts() {
+    assert_holds(&Check::MinSentences { min: 2 }, &["Yes. No.", "One. Two. Three."], &["Yes."]);
+    assert_holds(&Check::MaxParagraphs { max: 2 }, &["one", "one\n\ntwo"], &["one\n\ntwo\n\nthree"]);
+    assert_holds(&Check::MinParagraphs { min: 2 }, &["one\n\ntwo"], &["one\ntwo"]);
+    assert_holds(&Check::MaxChars { max: 5 }, &[" 12345 ", "一二三"], &["123456"]);
+    assert_holds(&Check::MinChars { min: 5 }, &["12345"], &["1234"]);
+    assert_holds(&Check::MaxListItems { max: 2 }, &["- a\n- b", "1. a\n2. b"], &["- a\n- b\n- c", "prose"]);
+    assert_holds(&Check::MinListItems { min: 3 }, &["- a\n- b\n- c"], &["- a\n- b"]);
+    assert_holds(&Check::NoNumberedList, &["- a\n- b", "prose"], &["1. a\n2. b"]);
+    assert_holds(&Check::NoTable, &["a | b"], &["|a|b|\n|-|-|\n|1|2|"]);
+    let sea = |min| Check::MinTimes { text: "sea".into(), min };
+    assert_holds(&sea(2), &["Sea and **sea**.", "sea, sea, sea"], &["season of the sea", "sea"]);
+    assert_holds(
+        &Check::MaxTimes { text: "sea".into(), max: 1 },
+        &["no water", "The sea, the season"],
+        &["sea sea"],
+    );
+    assert_holds(&Check::MinLetter { text: "q".into(), min: 2 }, &["Quite queer"], &["quite"]);
+    assert_holds(
+        &Check::MinCapitalWords { min: 2 },
+        &["NASA and ESA", "**NOW** or NEVER"],
+        &["NASA is A thing", "nasa"],
+    );
+    assert_holds(&Check::MaxCapitalWords { max: 1 }, &["I use NASA data", "none"], &["NASA, ESA"]);
+}
+
+#[test]
+fn marks_and_markup() {
+    assert_holds(
+        &Check::Headings { min: 1 },
+        &["# A\ntext", "text\n### B"],
+        &["#hashtag", "```\n# comment\n```"],
+    );
+    assert_holds(&Check::NoHeadings, &["plain", "```\n# comment\n```"], &["## A"]);
+    assert_holds(
+        &Check::NoMarkdown,
+        &["Plain text, 2 * 3 * 4.", "1. one\n2. two"],
+        &["**bold**", "- a\n- b", "`code`"],
+    );
+    assert_holds(
+        &Check::Title,
+        &["<<On comets>>\nThey are icy.", "**<<On comets>>**\n."],
+        &["On comets\n<<late>>"],
+    );
+    assert_holds(
+        &Check::Highlights { min: 2 },
+        &["*one* and **two**", "__a__ _b_"],
+        &["**one**", "2 * 3 * 4", "snake_case_name"],
+    );
+    assert_holds(
+        &Check::Placeholders { min: 2 },
+        &["Dear [name], on [date]"],
+        &["[name]", "[a](http://b) [c](d)"],
+    );
+    let ps = Check::Postscript { text: "P.S.".into() };
+    assert_holds(
+        &ps,
+        &["Text.\n\nP.S. Bring water.", "a\n**PS:** b"],
+        &["P.S. first\ntext\ntext\ntext", "Text. P.S.", "text\nP.S."],
+    );
+    assert_holds(&Check::Quoted, &["\"All of it.\"", "“全部”"], &["\"Some\" of it", "\"\""]);
+    assert_holds(
+        &Check::TwoAnswers,
+        &["Tea.\n******\nCoffee."],
+        &["Tea.\n******\nTea.", "Tea.", "a ****** b ****** c"],
+    );
+    let yes_no = Check::OneOf { options: vec!["yes".into(), "no".into()] };
+    assert_holds(&yes_no, &["Yes", "**No.**"], &["Yes, because", "maybe"]);
+    assert_holds(&Check::NoCommas, &["no marks here"], &["one, two", "一，二"]);
+    assert_holds(&Check::NoExclamation, &["calm."], &["wow!", "好！"]);
+    assert_holds(&Check::NoQuestions, &["Fine.", "```\na ? b : c\n```\nDone."], &["Really?", "好吗？"]);
+    let so = Check::ParagraphStartsWith { count: 2, text: "So".into() };
+    assert_holds(&so, &["One.\n\nSo it is."], &["So.\n\nThen.", "One.", "One.\n\nSome"]);
+    assert_holds(
+        &Check::NotStartsWith { text: "Sure".into() },
+        &["Well, sure."],
+        &["Sure, here it is", "**Sure**!"],
+    );
+    assert_holds(&Check::NotEndsWith { text: "Bye".into() }, &["Bye for now"], &["So long. Bye!"]);
+}
+
+#[test]
+fn other_languages() {
+    let is = |code: &str| Check::Language { text: code.into() };
+    let german = "Kometen sind Klumpen aus Eis und Staub, die die Sonne auf langen Bahnen umkreisen und nicht leuchten.";
+    let french =
+        "Les comètes sont des blocs de glace et de poussière qui tournent dans une orbite autour du Soleil.";
+    let spanish = "Los cometas son bloques de hielo y polvo que giran en una órbita larga por el espacio, como los planetas.";
+    let english = "Comets are lumps of ice and dust that circle the sun on long paths.";
+    assert_holds(&is("de"), &[german], &[french, spanish, english, "彗星"]);
+    assert_holds(&is("fr"), &[french], &[german, spanish, english]);
+    assert_holds(&is("es"), &[spanish], &[german, french, english]);
+    assert_holds(&is("ja"), &["彗星は氷と塵の塊です。"], &["彗星是冰和尘埃的团块。", english]);
+    assert_holds(&is("ru"), &["Кометы состоят из льда и пыли."], &[english]);
+}

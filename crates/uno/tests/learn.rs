@@ -27,6 +27,8 @@ fn learns_from_start_to_end_and_a_second_time_does_nothing() {
         "{summary}"
     );
     assert!(summary["pairs"].as_u64().unwrap() >= 20, "{summary}");
+    let (kept, by_program) = (&summary["rules"]["kept"], &summary["rules"]["by_program"]);
+    assert!(by_program.as_u64() >= Some(24) && by_program.as_u64() <= kept.as_u64(), "{summary}");
     for file in [
         "run.json",
         "records.jsonl",

@@ -34,6 +34,8 @@ pub struct CandidateOptions {
     pub seed: u64,
     /// Most tokens of a candidate.
     pub max_tokens: usize,
+    /// Take the log's own better answers, too. Off: sampled candidates only (the method).
+    pub in_log: bool,
     /// Also let a program revise the first answer where it can bring about all rules. Off: the method.
     pub repair: bool,
     /// Take no further samples for a record once a sound candidate obeys all of its rules by program. Off: the method.
@@ -49,6 +51,7 @@ impl Default for CandidateOptions {
             top_p: 0.9,
             seed: 42,
             max_tokens: 200,
+            in_log: true,
             repair: true,
             stop_when_obeyed: true,
         }
@@ -77,7 +80,8 @@ pub fn candidates(
     options: &CandidateOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Candidates, LearnError> {
-    let mut found: Vec<Vec<Candidate>> = records.iter().zip(rules).map(|(r, set)| in_log(r, set)).collect();
+    let of_log = |(r, set)| if options.in_log { in_log(r, set) } else { Vec::new() };
+    let mut found: Vec<Vec<Candidate>> = records.iter().zip(rules).map(of_log).collect();
     if options.repair {
         for ((record, set), found) in records.iter().zip(rules).zip(&mut found) {
             found.extend(repaired(record, set));

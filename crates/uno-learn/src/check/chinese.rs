@@ -5,17 +5,18 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use uno_types::Check;
 
-use super::clause;
 use super::number::chinese as number;
 use super::text::regex;
+use super::{chinese_more, clause};
 
-type Build = fn(&Captures<'_>, &[String]) -> Option<Check>;
+/// Makes a check of what a wording matched; `None` when it is none after all.
+pub(super) type Build = fn(&Captures<'_>, &[String]) -> Option<Check>;
 
-fn count(c: &Captures<'_>) -> Option<usize> {
+pub(super) fn count(c: &Captures<'_>) -> Option<usize> {
     number(c.name("n")?.as_str()).filter(|n| (1..=5000).contains(n))
 }
 
-fn quote(c: &Captures<'_>, quotes: &[String]) -> Option<String> {
+pub(super) fn quote(c: &Captures<'_>, quotes: &[String]) -> Option<String> {
     let phrase = quotes.get(c.name("q")?.as_str().parse::<usize>().ok()?)?;
     (!clause::is_template(phrase)).then(|| phrase.clone())
 }
@@ -25,7 +26,8 @@ static PATTERNS: LazyLock<Vec<(Regex, Build)>> = LazyLock::new(|| {
     let max_sentences: Build = |c, _| Some(Check::MaxSentences { max: count(c)? });
     let ends: Build = |c, q| Some(Check::EndsWith { text: quote(c, q)? });
     let starts: Build = |c, q| Some(Check::StartsWith { text: quote(c, q)? });
-    let all: Vec<(&str, Build)> = vec![
+    let mut all = chinese_more::before();
+    let usual: Vec<(&str, Build)> = vec![
         (r"(?:不要|不得|不能|别|请勿|不)(?:超过|多于|超出){N}个?字(?:以上)?", max),
         (r"(?:最多|至多|不多于|限制?在?|限){N}个?字(?:以内|之内|内)?", max),
         (r"(?:控制|限制|压缩|缩短|精简|保持)(?:在|到|为|至){N}个?字(?:以内|之内|以下|内)?", max),
@@ -111,8 +113,11 @@ static PATTERNS: LazyLock<Vec<(Regex, Build)>> = LazyLock::new(|| {
             starts,
         ),
     ];
+    all.extend(usual);
     let fill = |(source, build): (&str, Build)| {
-        let source = source.replace("{N}", r"(?P<n>\d{1,4}|[一二两三四五六七八九十百零]{1,6})");
+        let number = |name: &str| format!(r"(?P<{name}>\d{{1,4}}|[一二两三四五六七八九十百零]{{1,6}})");
+        let source =
+            source.replace("{N}", &number("n")).replace("{M}", &number("m")).replace("{K}", &number("k"));
         (regex(&source.replace("{Q}", r"QUOTE(?P<q>\d)")), build)
     };
     all.into_iter().map(fill).collect()

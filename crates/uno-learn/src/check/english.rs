@@ -18,10 +18,16 @@ const INDIRECT: f32 = 0.85;
 
 /// All checks that `text` demands with their confidences; `None` when it demands anything else as well.
 pub(super) fn compile(text: &str) -> Option<Vec<(Check, f32)>> {
-    let (masked, unquoted) = quote_tail(clause::mask(text));
+    let (mut masked, unquoted) = quote_tail(clause::mask(text));
+    // Its dots would end sentences.
+    masked.text = masked.text.replace("p.s.", "postscript");
+    masked.text = INTRODUCED.replace_all(&masked.text, "$1 ").into_owned();
     let base = if unquoted { INDIRECT } else { PLAIN };
     let mut found = Vec::new();
     for sentence in clause::sentences(&masked.text) {
+        if leftover::is_about_some(&sentence) {
+            return None;
+        }
         let found_before = found.len();
         for clause in clauses(&digits(&sentence)) {
             let clause = leftover::without_reason(&clause);
@@ -39,6 +45,11 @@ pub(super) fn compile(text: &str) -> Option<Vec<(Check, f32)>> {
     Some(found)
 }
 
+/// Words that a colon or comma parts from what they belong to.
+static INTRODUCED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?m)((?:max(?:imum)?|min(?:imum)?) length|length|^at the (?:very )?end)\s?[:,] ")
+});
+
 fn has_code_first(found: &[(Check, f32)]) -> bool {
     found.iter().any(|(c, _)| *c == Check::CodeFirst)
 }
@@ -55,6 +66,10 @@ fn clauses(sentence: &str) -> Vec<String> {
 /// The checks of one clause: empty when it demands nothing, `None` when it demands what no check covers.
 fn read(clause: &str, quotes: &[String]) -> Option<Vec<(Check, f32)>> {
     let plain = leftover::without_void(clause);
+    let other = leftover::is_permission_or_report(&plain) || leftover::asks_for_more(&plain);
+    if other && properties(&plain, quotes, false).is_some() {
+        return None;
+    }
     if let Some(checks) = properties(&plain, quotes, false) {
         return Some(checks.into_iter().map(|c| (c, PLAIN)).collect());
     }

@@ -20,7 +20,7 @@ const FILLER: &str = " i i'd i'm i've we you you're your me my us our it it's it
  put use using show say state send return produce phrase \
  everything all whole entire entirely full complete overall total length future later \
  there there's respect observe switch ok okay hey hi hmm well yes actually really very much more bit little better best instead rule \
- exactly strictly only know but team boss manager company compliance legal department ";
+ exactly strictly only know but include contain contains wrapped team boss manager company compliance legal department ";
 
 /// Words after which a structure may not be believed: negation, doubt, condition, choice, scope, praise, the past,
 /// and verbs that make the structure an object of talk.
@@ -30,7 +30,8 @@ const BLOCKERS: &str = " not no never none nor neither don't doesn't didn't isn'
  avoid stop skip drop remove omit ditch rather why what how did does was were used gave wrote made liked loved love \
  enjoyed great nice perfect good helpful bad wrong hate hated dislike than too \
  explain describe discuss read check fix follow refer see compare translate convert parse debug review analyze analyse \
- define summarize summarise bold highlight cite mention avoid both ";
+ define summarize summarise bold highlight cite mention avoid both fewer less shorter longer smaller larger bigger simpler \
+ contents optional ";
 
 /// Words of checkable properties: left in a clause, they say that something was not understood.
 const KEYWORDS: &str = " word words sentence sentences paragraph paragraphs list lists listed bullet bullets bulleted numbered \
@@ -227,7 +228,9 @@ fn is_about_oneself(clause: &str) -> bool {
 pub(super) fn is_appendix(clause: &str) -> bool {
     let first = words(clause).next().unwrap_or("");
     let comment =
-        ["it", "it's", "that", "that's", "this", "thanks", "thank"].contains(&first) && is_idle(clause);
+        ["it", "it's", "that", "that's", "this", "they", "they're", "these", "those", "thanks", "thank"]
+            .contains(&first)
+            && is_idle(clause);
     SOFT.is_match(clause) || is_filler(clause) || is_about_oneself(clause) || comment
 }
 
@@ -240,4 +243,35 @@ static REASON: LazyLock<Regex> = LazyLock::new(|| {
 /// Cuts off the reason that a clause gives.
 pub(super) fn without_reason(clause: &str) -> String {
     REASON.replace(clause, "").trim().to_owned()
+}
+
+static NO_DEMAND: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?x) ^ (?:(?:but|and|so|well|ok|oh)\ )*
+          (?: you\ (?:may|can|could|might|are\ (?:allowed|free|welcome)\ to|don't\ (?:have|need)\ to|needn't) \b
+            | feel\ free | it(?:'s|\ is)\ (?:ok|okay|fine|all\ right)
+            | you\ (?:(?:always|still|again|just|keep|kept|often|usually|sometimes|never|already|also)\ )*
+              (?:start|begin|began|end|use|using|write|wrote|writing|give|gave|giving|put|answer|repl(?:y|ied)|respond|include|add|mention|say|said|open|close|finish|show)(?:e?d|ing)? \b )",
+    )
+});
+
+/// Whether the clause asks for something beside what it names.
+pub(super) fn asks_for_more(clause: &str) -> bool {
+    ["but also", "as well as", "along with", "together with"].iter().any(|words| clause.contains(words))
+}
+
+/// Whether the clause permits or reports what it names: "you may use bullets", "you always start with …".
+pub(super) fn is_permission_or_report(clause: &str) -> bool {
+    NO_DEMAND.is_match(clause)
+}
+
+static FOR_SOME: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"\b(?:for|in|with|on) (?:simple|simpler|long|longer|short|shorter|complex|complicated|easy|easier|hard|harder|difficult|big|small|quick|trivial|some|certain|most|many|other)\b",
+    )
+});
+
+/// Whether the sentence is about some answers only: "for long answers".
+pub(super) fn is_about_some(sentence: &str) -> bool {
+    FOR_SOME.is_match(sentence)
 }

@@ -6,14 +6,17 @@
 //! no condition ("if I ask for code"). Anything else is left to the judge.
 
 mod chinese;
+mod chinese_more;
 mod clause;
 mod english;
-mod language;
+pub(crate) mod language;
 mod leftover;
 mod limit;
 mod number;
 mod patterns;
+mod patterns_more;
 mod run;
+mod taxonomy;
 mod text;
 
 pub use limit::longest;
@@ -68,11 +71,19 @@ fn combine(parts: Vec<(Check, f32)>) -> Option<Compiled> {
 }
 
 /// Whether no sensible answer has both properties.
-fn contradict(a: &Check, b: &Check) -> bool {
+pub(crate) fn contradict(a: &Check, b: &Check) -> bool {
     use Check::{
         BulletList, Chinese, English, ListItems, LowerCase, NoBulletList, NoCode, NoList, NumberedList,
     };
     use Check::{Code, CodeFirst, EndsWith, EndsWithQuestion, MaxWords, MinWords, StartsWith, UpperCase};
+    use Check::{
+        Headings, Highlights, Json, Language, NoHeadings, NoMarkdown, NoNumberedList, NoQuestions, NoTable,
+        Table,
+    };
+    use Check::{
+        MaxChars, MaxListItems, MaxParagraphs, MaxSentences, MinChars, MinListItems, MinParagraphs,
+        MinSentences,
+    };
     let one_way = |a: &Check, b: &Check| match (a, b) {
         (NoList, NumberedList | BulletList | ListItems { .. })
         | (NoBulletList, BulletList)
@@ -81,8 +92,20 @@ fn contradict(a: &Check, b: &Check) -> bool {
         | (Chinese, English)
         | (LowerCase, UpperCase)
         | (CodeFirst, StartsWith { .. })
-        | (EndsWith { .. }, EndsWithQuestion) => true,
-        (MinWords { min }, MaxWords { max }) => min > max,
+        | (EndsWith { .. }, EndsWithQuestion)
+        | (NoList, MinListItems { .. } | MaxListItems { .. })
+        | (NoNumberedList, NumberedList)
+        | (NoTable, Table)
+        | (NoHeadings, Headings { .. })
+        | (NoQuestions, EndsWithQuestion)
+        | (NoMarkdown, BulletList | Table | Headings { .. } | Highlights { .. } | Code | CodeFirst)
+        | (Language { .. }, Chinese | English)
+        | (Json, NumberedList | BulletList | Table | StartsWith { .. } | EndsWith { .. }) => true,
+        (MinWords { min }, MaxWords { max })
+        | (MinSentences { min }, MaxSentences { max })
+        | (MinParagraphs { min }, MaxParagraphs { max })
+        | (MinChars { min }, MaxChars { max })
+        | (MinListItems { min }, MaxListItems { max }) => min > max,
         // Two bounds, two openings or two closings: one of them was misread or is about a part of the answer.
         _ => a != b && std::mem::discriminant(a) == std::mem::discriminant(b) && !repeatable(a),
     };
@@ -90,5 +113,15 @@ fn contradict(a: &Check, b: &Check) -> bool {
 }
 
 fn repeatable(check: &Check) -> bool {
-    matches!(check, Check::Contains { .. } | Check::Excludes { .. })
+    matches!(
+        check,
+        Check::Contains { .. }
+            | Check::Excludes { .. }
+            | Check::MinTimes { .. }
+            | Check::MaxTimes { .. }
+            | Check::MinLetter { .. }
+            | Check::ParagraphStartsWith { .. }
+            | Check::NotStartsWith { .. }
+            | Check::NotEndsWith { .. }
+    )
 }

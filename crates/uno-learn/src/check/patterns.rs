@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use uno_types::Check;
 
+use super::patterns_more as more;
 use super::text::regex;
 
 /// What kind of words may surround a match.
@@ -25,30 +26,38 @@ pub(super) struct Pattern {
 }
 
 /// A number that a check can have.
-fn number(c: &Captures<'_>) -> Option<usize> {
+pub(super) fn number(c: &Captures<'_>) -> Option<usize> {
     c.name("n")?.as_str().parse().ok().filter(|n| (1..=5000).contains(n))
 }
 
-fn quote(c: &Captures<'_>, quotes: &[String]) -> Option<String> {
+pub(super) fn quote(c: &Captures<'_>, quotes: &[String]) -> Option<String> {
     let phrase = quotes.get(c.name("q")?.as_str().parse::<usize>().ok()?)?;
     (!super::clause::is_template(phrase)).then(|| phrase.clone())
 }
 
-type Build = fn(&Captures<'_>, &[String]) -> Option<Check>;
+/// Makes a check of what a wording matched; `None` when it is none after all.
+pub(super) type Build = fn(&Captures<'_>, &[String]) -> Option<Check>;
 
 /// The wordings, in the order in which they are tried.
 pub(super) static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let mut all: Vec<(Scope, &str, Build)> = Vec::new();
+    all.extend(more::before());
     all.extend(quantities());
     all.extend(quoted());
     all.extend(structures());
     all.extend(manners());
+    all.extend(more::after());
     let pattern = |(scope, source, build): (Scope, &str, Build)| {
         let source = source
+            .replace("{USE_Q}", r"(?:use|include|mention|repeat|say|have|write|contain)(?: the)?(?: (?:exact )?(?:word|phrase|term|keyword))? {Q}")
+            .replace("{TIMES}", r"(?:{N} times?|(?P<w>once|twice))")
+            .replace("{LEAST}", r"(?:at (?:the )?(?:very )?least|no (?:less|fewer) than|not (?:less|fewer) than|a minimum of|minimum(?: of)?)")
+            .replace("{MOST}", r"(?:{MORE}|not exceed|(?:don't|do not|never) (?:exceed|go over|use more than|write more than|give me more than)|at (?:the )?(?:very )?most|up to|max(?:imum)?(?: of)?|a maximum of|within|limit(?:ed)?(?: (?:it|this|that|yourself|{ANSWER}))? to|(?:keep|cut|trim|shorten|reduce|hold|stick|restrict|confine)(?: (?:it|this|that|answers|replies|responses|{ANSWER}))?(?: down)?(?: short)? (?:to|at|within)(?: (?:at most|a maximum of|no more than|up to|under))?)")
+            .replace("{ANSWER}", r"(?:it|this|that|(?:your|the|all|all your|every|each|my) (?:answers?|repl(?:y|ies)|responses?|messages?))")
             .replace("{N}", r"(?P<n>\d{1,4})")
             .replace("{Q}", r"QUOTE(?P<q>\d)")
             .replace("{MORE}", r"(?:no|not|never|nothing|(?:don't|do not|never) (?:use|write|give me|send me|send)|not use) (?:any )?(?:more|longer|over|greater)(?: than)?")
-            .replace("{NOT}", r"(?:no|avoid|without|skip|drop|remove|omit|lose|ditch|stop(?: using| writing in| with)?|leave out|(?:don't|do not|never|not|please don't)(?: ever)?(?: use| include| add| write| put| give me| make| show| send| answer (?:with|in|as)| reply (?:with|in|as)| respond (?:with|in|as)| format (?:it|this|that|your answers?) as| in| as| with)|not)");
+            .replace("{NOT}", r"(?:no|avoid|i (?:don't|do not) want(?: to see)?|without|skip|drop|remove|omit|lose|ditch|stop(?: using| writing in| with)?|leave out|(?:don't|do not|never|not|please don't)(?: ever)?(?: use| include| add| write| put| give me| make| show| send| answer (?:with|in|as)| reply (?:with|in|as)| respond (?:with|in|as)| format (?:it|this|that|your answers?) as| in| as| with)|not)");
         Pattern { regex: regex(&format!(r"\b(?:{source})(?:\b|$)")), scope, build }
     };
     all.into_iter().map(pattern).collect()
@@ -242,6 +251,11 @@ fn structures() -> Vec<(Scope, &'static str, Build)> {
         ),
         (
             Answer,
+            r"{NOT} (?:a |any |the |those |these )?(?:numbered|ordered|enumerated) (?:lists?|points|items)(?: at all)?",
+            |_, _| Some(Check::NoNumberedList),
+        ),
+        (
+            Answer,
             r"{NOT} (?:a |any |the |those |these )?(?:bullet(?:ed)?[- ]?points?|bullet(?:ed)? lists?|bulleted format(?:ting)?|bullets?)(?: at all)?",
             |_, _| Some(Check::NoBulletList),
         ),
@@ -267,7 +281,7 @@ fn structures() -> Vec<(Scope, &'static str, Build)> {
         }),
         (
             Part,
-            r"(?:as |in |into |with |using |use |to |give me |want |by )*(?:a |an |the )?(?:clearly )?(?:(?:numbered|ordered|enumerated) (?:lists?|steps|format|instructions|points|items|form|sequence|order)|numbered step[- ]by[- ]step (?:list|instructions|format)|number(?:ing)? (?:the |your |each |all |all the |all of the |every |these |those |them|out the )*(?:steps?|instructions?|points?|items?)?|(?:list|put|write|give|show|lay out|present) (?:the |your |all |all the )?(?:steps|instructions|directions) (?:numbered|with numbers)|(?:steps|instructions|directions) (?:should be|must be|need to be|to be|have to be) (?:clearly )?numbered|enumerate (?:the |your |all |all the )?(?:steps|instructions|points))",
+            r"(?:as |in |into |with |using |use |to |give me |want |by )*(?:a |an |the )?(?:clearly )?(?:(?:numbered|ordered|enumerated) (?:lists?|steps|format|instructions|points|items|form|sequence|order)|numbered step[- ]by[- ]step (?:list|instructions|format)|number(?:ing)? (?:the |your |each |all |all the |all of the |every |these |those |them|out the )*(?:steps?|instructions?|points?|items?)?|(?:list|put|write|give|show|lay out|present|want|need|have|like|get) (?:the |your |all |all the )?(?:steps|instructions|directions) (?:numbered|with numbers)|(?:steps|instructions|directions) (?:should be|must be|need to be|to be|have to be) (?:clearly )?numbered|enumerate (?:the |your |all |all the )?(?:steps|instructions|points))",
             |_, _| Some(Check::NumberedList),
         ),
         (

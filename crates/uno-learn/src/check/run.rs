@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use uno_types::Check;
 
-use super::language;
 use super::text::{self, folded, regex};
+use super::{language, taxonomy};
 
 /// Whether `answer` has the property. Markdown's markup does not stand in the way: bold or quoted phrases, headings,
 /// nested lists. An empty answer has no property at all.
@@ -40,6 +40,39 @@ pub fn holds(check: &Check, answer: &str) -> bool {
         Check::Chinese => language::is_chinese(&text::prose(answer)),
         Check::English => language::is_english(&text::prose(answer)),
         Check::NoEmoji => !answer.chars().any(is_emoji),
+        Check::MinSentences { min } => text::count_sentences(answer) >= *min,
+        Check::MaxParagraphs { max } => text::count_paragraphs(answer) <= *max,
+        Check::MinParagraphs { min } => text::count_paragraphs(answer) >= *min,
+        Check::MaxChars { max } => answer.trim().chars().count() <= *max,
+        Check::MinChars { min } => answer.trim().chars().count() >= *min,
+        Check::MaxListItems { max } => (1..=*max).contains(&text::outer_items(answer).0),
+        Check::MinListItems { min } => text::outer_items(answer).0 >= *min,
+        Check::NoNumberedList => !matches!(text::outer_items(answer), (2.., true)),
+        Check::NoTable => !has_table(answer),
+        Check::Headings { min } => taxonomy::headings(answer) >= *min,
+        Check::NoHeadings => taxonomy::headings(answer) == 0,
+        Check::NoMarkdown => !taxonomy::has_markdown(answer) && !has_table(answer),
+        Check::Title => taxonomy::has_title(answer),
+        Check::Highlights { min } => taxonomy::highlights(answer) >= *min,
+        Check::Placeholders { min } => taxonomy::placeholders(answer) >= *min,
+        Check::Postscript { text } => taxonomy::has_postscript(answer, text),
+        Check::Quoted => taxonomy::is_quoted(answer),
+        Check::TwoAnswers => taxonomy::has_two_answers(answer),
+        Check::OneOf { options } => taxonomy::is_one_of(answer, options),
+        Check::MinTimes { text, min } => times(answer, text) >= *min,
+        Check::MaxTimes { text, max } => times(answer, text) <= *max,
+        Check::MinLetter { text, min } => taxonomy::letters(answer, text) >= *min,
+        Check::MinCapitalWords { min } => taxonomy::capital_words(answer) >= *min,
+        Check::MaxCapitalWords { max } => taxonomy::capital_words(answer) <= *max,
+        Check::ParagraphStartsWith { count, text } => {
+            taxonomy::paragraph(answer, *count).is_some_and(|p| starts_with(p, text))
+        }
+        Check::NotStartsWith { text } => !starts_with(answer, text),
+        Check::NotEndsWith { text } => !ends_with(answer, text),
+        Check::NoCommas => !answer.contains([',', '，', '、']),
+        Check::NoExclamation => !answer.contains(['!', '！']),
+        Check::NoQuestions => !text::prose(answer).contains(['?', '？']),
+        Check::Language { text: code } => language::is_in(code, &text::prose(answer)),
         Check::All { checks } => checks.iter().all(|c| holds(c, answer)),
     }
 }
@@ -119,11 +152,24 @@ fn contains(answer: &str, phrase: &str) -> bool {
 }
 
 fn occurs(text: &str, phrase: &str) -> bool {
-    text.match_indices(phrase).any(|(start, found)| {
+    occurrences(text, phrase) > 0
+}
+
+/// How often the phrase stands in the readable text.
+fn times(answer: &str, phrase: &str) -> usize {
+    let phrase = folded(phrase);
+    let phrase = phrase.trim();
+    if phrase.is_empty() { 0 } else { occurrences(&folded(&text::plain(answer)), phrase) }
+}
+
+fn occurrences(text: &str, phrase: &str) -> usize {
+    let whole = text.match_indices(phrase).filter(|(start, found)| {
+        let start = *start;
         let before = text[..start].chars().next_back();
         let after = text[start + found.len()..].chars().next();
         is_boundary(before, phrase.chars().next()) && is_boundary(phrase.chars().next_back(), after)
-    })
+    });
+    whole.count()
 }
 
 /// Whether a word ends between `a` and `b`. CJK characters are words by themselves.

@@ -11,6 +11,7 @@
 //!    already compiled to a check ("be brief" beside "at most 40 words").
 
 pub mod facts;
+mod injection;
 mod select;
 pub mod sentence;
 pub mod trace;

@@ -4,8 +4,12 @@
 //! model, once greedily and `samples` times with temperature. When both had a say, each counts with its share of the
 //! rules. A reply that cannot be parsed is *unknown*, never a low score.
 
+mod known;
+mod measure;
 mod program;
 
+pub use known::{Known, KnownBy, known_answers};
+pub use measure::{Accuracy, JudgeReport, MeasureOptions, Share, measure};
 pub use program::{ProgramScore, program_score};
 
 use serde_json::json;

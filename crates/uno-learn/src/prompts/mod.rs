@@ -79,6 +79,14 @@ pub fn judge(lang: Lang, system: Option<&str>, q: &str, rules: &str, answer: &st
     }
 }
 
+/// Which of two answers follows the rules better. Reply: JSON `{"reason": string, "better": "A" | "B"}`.
+pub fn choose(lang: Lang, system: Option<&str>, q: &str, rules: &str, a: &str, b: &str) -> Vec<Message> {
+    match lang {
+        Lang::En => en::choose(&question(system, q), rules, a, b),
+        Lang::Zh => zh::choose(&question(system, q), rules, a, b),
+    }
+}
+
 /// What the Critic is asked, in training and in serving: no examples, because it is trained on exactly this.
 /// Reply: numbered suggestions.
 pub fn suggest(lang: Lang, system: Option<&str>, q: &str, answer: &str) -> Vec<Message> {
@@ -122,6 +130,10 @@ mod tests {
                 text(&revise(lang, None, "QUESTION", "ANSWER", "1. FEEDBACK", "1. RULE"))
             );
             insta::assert_snapshot!(name("judge"), text(&judge(lang, None, "QUESTION", "1. RULE", "ANSWER")));
+            insta::assert_snapshot!(
+                name("choose"),
+                text(&choose(lang, None, "QUESTION", "1. RULE", "ANSWER A", "ANSWER B"))
+            );
             insta::assert_snapshot!(name("suggest"), text(&suggest(lang, None, "QUESTION", "ANSWER")));
             insta::assert_snapshot!(
                 name("refine"),

@@ -2,10 +2,12 @@
 //!
 //! The base and every checkpoint of every cluster answer in *one* batch, with the same limits, so that their comparison
 //! is like with like and per-row adapters fill the engine; then all answers are judged in one batch. An answer that a
-//! guard turns down never wins. The best of many checkpoints is chosen by the plan, which corrects for the choosing.
+//! guard turns down never wins. The best of many checkpoints is chosen on other records than it is tested on ([`confirmed`]).
 
+mod choose;
 mod outcome;
 
+pub use choose::{Judged, confirmed, highest};
 pub use outcome::{by_score, outcome};
 
 use std::collections::BTreeMap;

@@ -33,8 +33,8 @@ struct Outcome {
 /// The benchmark's own defaults: those of the quick demo, in the faster precision where this machine has it.
 pub fn settings() -> Settings {
     let mut settings = demo::settings(true);
-    settings.train.precision = Precision::Bf16;
-    settings.critic.precision = Precision::Bf16;
+    settings.train.precision = uno_train::TrainPrecision::Bf16;
+    settings.critic.precision = uno_train::TrainPrecision::Bf16;
     settings.engine.precision = Precision::Bf16;
     settings
 }

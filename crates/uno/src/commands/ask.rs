@@ -10,8 +10,9 @@ use uno_types::{AdapterKind, Message, Path, Plan};
 
 use super::UsageError;
 use crate::args::{AskArgs, AskPath};
+use crate::config::Settings;
 use crate::learn::artefacts::files;
-use crate::learn::{Results, WEIGHTS, learned_plan};
+use crate::learn::{Counting, Results, WEIGHTS, learned_plan};
 use crate::output::Console;
 use crate::roles::Roles;
 
@@ -44,8 +45,8 @@ pub fn run(args: &AskArgs, console: &Console) -> anyhow::Result<()> {
         args.run.display()
     );
     let mut plan: Plan = run.read_json(files::PLAN)?;
-    force(&mut plan, args.path, &run)?;
     let settings = crate::config::of_run(&run)?;
+    force(&mut plan, args.path, &run, &settings)?;
     let centroids = crate::learn::read_centroids(&run, &plan)?;
     let roles = Roles::uncached(&settings, &run)?;
     let policy = if args.path == AskPath::Base { Policy::Base } else { Policy::Uno };
@@ -100,7 +101,7 @@ fn forced(path: AskPath) -> Option<Path> {
 }
 
 /// Gives every cluster the wanted path, with its best trained module of that kind, promoted or not.
-fn force(plan: &mut Plan, path: AskPath, run: &RunDir) -> anyhow::Result<()> {
+fn force(plan: &mut Plan, path: AskPath, run: &RunDir, settings: &Settings) -> anyhow::Result<()> {
     let (wanted, kind) = match path {
         AskPath::Auto | AskPath::Base => return Ok(()),
         AskPath::Expert => (Path::Expert, AdapterKind::Expert),
@@ -109,9 +110,10 @@ fn force(plan: &mut Plan, path: AskPath, run: &RunDir) -> anyhow::Result<()> {
     // After a rollback the plan's clusters need not be those that modules were trained for last.
     let of_this_plan = learned_plan(run).is_none_or(|learned| run.plans().current() == Some(learned));
     let results = if of_this_plan { Results::read(run)? } else { Results::default() };
+    let counting = Counting::of(run, settings)?;
     for entry in plan.clusters.iter_mut().filter(|e| e.path != wanted) {
         // Checkpoints that were not promoted may have been cleared away.
-        let best = results.best(entry.cluster, kind).map(|tested| tested.adapter);
+        let best = results.best(entry.cluster, kind, counting).map(|tested| tested.adapter);
         entry.adapter = best.filter(|a| run.path(&a.dir).join(WEIGHTS).exists());
         entry.path = if entry.adapter.is_some() { wanted } else { Path::Base };
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 pub use merge::{Merged, Origin};
-pub use settings::{ModelSettings, Settings};
+pub use settings::{ClusterBy, ModelSettings, Settings};
 
 use crate::args::SettingsArgs;
 

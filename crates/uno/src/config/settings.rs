@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uno_learn::candidates::CandidateOptions;
 use uno_learn::distil::DistilOptions;
+use uno_learn::judge::MeasureOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
+use uno_learn::support::EvidenceOptions;
 use uno_learn::verify::VerifyOptions;
 use uno_serve::ServeOptions;
 use uno_train::trl::TrlSettings;
@@ -36,8 +38,12 @@ pub struct Settings {
     pub candidates: CandidateOptions,
     /// Preference pairs (METHOD §2).
     pub pairs: PairOptions,
+    /// How the judge is measured on the logs before its verdicts count.
+    pub judge_check: MeasureOptions,
     /// Clusters (METHOD §3).
     pub cluster: ClusterSettings,
+    /// Evidence counts users, not messages.
+    pub evidence: EvidenceOptions,
     /// Training of Experts (METHOD §5).
     pub train: TrainConfig,
     /// Training of Critics (METHOD §5).
@@ -66,7 +72,9 @@ impl Default for Settings {
             distil: DistilOptions::default(),
             candidates: CandidateOptions::default(),
             pairs: PairOptions::default(),
+            judge_check: MeasureOptions::default(),
             cluster: ClusterSettings::default(),
+            evidence: EvidenceOptions::default(),
             train: TrainConfig::expert(),
             critic: TrainConfig::critic(),
             trl: TrlSettings::default(),
@@ -148,10 +156,27 @@ impl Default for RemoteSettings {
     }
 }
 
+/// What makes records alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterBy {
+    /// Question and rules together (the method).
+    #[default]
+    Dual,
+    /// An ablation: the question alone.
+    Query,
+    /// An ablation: the rules alone.
+    Rules,
+    /// An ablation: nothing. All records are one cluster.
+    None,
+}
+
 /// Clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterSettings {
+    /// What makes records alike.
+    pub by: ClusterBy,
     /// Ward distance at which the tree is cut.
     pub threshold: f64,
     /// Fewest pairs a cluster needs before anything is trained for it.
@@ -162,7 +187,7 @@ pub struct ClusterSettings {
 
 impl Default for ClusterSettings {
     fn default() -> Self {
-        Self { threshold: 4.0, min_pairs: 8, max_distance: 0.0 }
+        Self { by: ClusterBy::Dual, threshold: 4.0, min_pairs: 8, max_distance: 0.0 }
     }
 }
 
@@ -176,6 +201,8 @@ impl Settings {
     pub(super) fn check(&self) -> Result<(), (String, String)> {
         share("plan.gap_threshold", self.plan.gap_threshold)?;
         share("plan.min_win_rate", self.plan.min_win_rate)?;
+        share("evidence.min_user_share", self.evidence.min_user_share)?;
+        share("evidence.max_user_share", self.evidence.max_user_share)?;
         share("verify.guards.bleu_floor", self.verify.guards.bleu_floor)?;
         share("verify.guards.min_length_share", self.verify.guards.min_length_share)?;
         above_zero("cluster.threshold", self.cluster.threshold)?;

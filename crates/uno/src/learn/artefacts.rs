@@ -1,7 +1,7 @@
 //! Artefacts of a run that have no type in a library: docs/FORMATS.md describes each.
 
 use serde::{Deserialize, Serialize};
-use uno_types::{AdapterKind, Cluster, ClusterGap, RecordGap};
+use uno_types::{AdapterKind, AdapterRef, Cluster, ClusterGap, RecordGap};
 
 /// File names inside a run directory.
 pub mod files {
@@ -15,10 +15,14 @@ pub mod files {
     pub const PAIRS: &str = "pairs.jsonl";
     /// Why records gave no pair.
     pub const FUNNEL: &str = "funnel.json";
+    /// How far the judge can be trusted.
+    pub const JUDGE: &str = "judge.json";
     /// Clusters and the map.
     pub const CLUSTERS: &str = "clusters.json";
     /// Centroids in query space.
     pub const CENTROIDS: &str = "centroids.safetensors";
+    /// Who stands behind each cluster's rules.
+    pub const SUPPORT: &str = "support.json";
     /// Gaps of records and clusters.
     pub const GAPS: &str = "gaps.jsonl";
     /// What was trained first, and how it went.
@@ -117,6 +121,13 @@ pub struct Checkpoint {
     /// Mean reward margin on the training pairs; none for a Critic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+}
+
+impl Checkpoint {
+    /// As models are asked to use it.
+    pub fn reference(&self) -> AdapterRef {
+        AdapterRef { name: self.adapter.clone(), dir: self.dir.clone() }
+    }
 }
 
 /// One optimiser step.

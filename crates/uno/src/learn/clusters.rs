@@ -11,6 +11,7 @@ use uno_types::{Record, RuleSet};
 
 use super::artefacts::{ClustersFile, MapPosition, files};
 use super::{Pipeline, projection};
+use crate::config::ClusterBy;
 
 /// Writes `clusters.json` and `centroids.safetensors`.
 ///
@@ -19,8 +20,12 @@ use super::{Pipeline, projection};
 pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
     let options = pipeline.settings.cluster.clone();
     let roles = pipeline.roles()?;
-    let depends =
-        (pipeline.hashes(&[files::RECORDS, files::RULES]), options.threshold, roles.embedder().id());
+    let depends = (
+        pipeline.hashes(&[files::RECORDS, files::RULES]),
+        options.by,
+        options.threshold,
+        roles.embedder().id(),
+    );
     pipeline.stage("cluster", &depends, |p| {
         let records: Vec<Record> = p.run.read_lines(files::RECORDS)?;
         let rules: Vec<RuleSet> = p.run.read_lines(files::RULES)?;
@@ -40,9 +45,16 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         );
         let texts: Vec<String> = taught.iter().map(|&i| joined(&rules[i])).collect();
         let vectors = embedder.embed(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let points: Vec<Vec<f32>> =
-            taught.iter().zip(&vectors).map(|(&i, r)| features::dual(&queries[i], r)).collect();
-        let labels = ward::tree(&points)?.cut(options.threshold);
+        let feature = |(&i, rules): (&usize, &Vec<f32>)| match options.by {
+            ClusterBy::Dual | ClusterBy::None => features::dual(&queries[i], rules),
+            ClusterBy::Query => queries[i].clone(),
+            ClusterBy::Rules => features::normalised(rules),
+        };
+        let points: Vec<Vec<f32>> = taught.iter().zip(&vectors).map(feature).collect();
+        let labels = match options.by {
+            ClusterBy::None => vec![0; points.len()],
+            _ => ward::tree(&points)?.cut(options.threshold),
+        };
         let of_taught: Vec<Vec<f32>> = taught.iter().map(|&i| queries[i].clone()).collect();
         let centroids = Centroids::from_labels(&of_taught, &labels)?;
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use uno_learn::reflect::critic_example;
-use uno_learn::split::{TRAIN_SHARE, split};
+use uno_learn::split::{TRAIN_SHARE, shuffled, split};
+use uno_learn::support::{Support, capped};
 use uno_learn::verify::HeldOut;
 use uno_models::{EmbeddedChat, encode_example};
 use uno_train::{PreferenceExample, SftExample, TrainData};
@@ -11,6 +12,7 @@ use uno_types::{AdapterKind, Cluster, Pair, Record, RuleSet};
 
 use super::Pipeline;
 use super::artefacts::{ClustersFile, GapLine, files};
+use super::support::speaker;
 
 /// The artefacts that training and verification read.
 pub struct Artefacts {
@@ -21,6 +23,9 @@ pub struct Artefacts {
     index: HashMap<String, usize>,
     records: Vec<Record>,
     rules: Vec<RuleSet>,
+    /// Records that are not trained on, because of a rule that too few users share.
+    left_out: HashSet<String>,
+    max_user_share: f64,
     seed: u64,
 }
 
@@ -32,8 +37,8 @@ pub struct Evidence {
 
 impl Artefacts {
     /// Files that it reads: stages that use it depend on them.
-    pub const FILES: [&'static str; 5] =
-        [files::RECORDS, files::RULES, files::PAIRS, files::CLUSTERS, files::GAPS];
+    pub const FILES: [&'static str; 6] =
+        [files::RECORDS, files::RULES, files::PAIRS, files::CLUSTERS, files::SUPPORT, files::GAPS];
 
     /// Reads the artefacts of a run.
     ///
@@ -49,6 +54,7 @@ impl Artefacts {
             GapLine::Cluster(gap) => Some((gap.cluster, gap.gap)),
             GapLine::Record(_) => None,
         });
+        let support: Vec<Support> = run.read_json(files::SUPPORT)?;
         Ok(Self {
             clusters: clusters.clusters,
             gaps: gaps.collect(),
@@ -56,6 +62,8 @@ impl Artefacts {
             index: records.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect(),
             rules: run.read_lines(files::RULES)?,
             records,
+            left_out: support.into_iter().flat_map(|s| s.left_out).collect(),
+            max_user_share: pipeline.settings.evidence.max_user_share,
             seed: pipeline.settings.seed,
         })
     }
@@ -65,12 +73,31 @@ impl Artefacts {
         self.gaps.get(&cluster).copied().flatten()
     }
 
-    /// The split of a cluster's pairs.
+    /// The split of a cluster's pairs: of those whose rules enough users share, and with no user having too many of them.
     pub fn evidence(&self, cluster: &Cluster) -> Evidence {
-        let ids: Vec<String> =
-            cluster.members.iter().filter(|id| self.pairs.contains_key(*id)).cloned().collect();
-        let split = split(&ids, TRAIN_SHARE, self.seed);
+        let sound = |id: &&String| self.pairs.contains_key(*id) && !self.left_out.contains(*id);
+        let ids: Vec<String> = cluster.members.iter().filter(sound).cloned().collect();
+        let split = split(&self.capped(ids), TRAIN_SHARE, self.seed);
         Evidence { train: split.train, validation: split.validation }
+    }
+
+    /// Without the records by which a user would have more than the allowed share. Which of them stay is drawn.
+    fn capped(&self, ids: Vec<String>) -> Vec<String> {
+        let of = |id: String| {
+            let user = self.index.get(&id).map_or_else(String::new, |&i| speaker(&self.records[i]));
+            (id, user)
+        };
+        let drawn = shuffled(ids, self.seed);
+        capped(&drawn.into_iter().map(of).collect::<Vec<_>>(), self.max_user_share)
+    }
+
+    /// Pairs of a cluster that are not trained on, because of a rule that too few users share.
+    pub fn left_out(&self, cluster: &Cluster) -> usize {
+        cluster
+            .members
+            .iter()
+            .filter(|id| self.pairs.contains_key(*id) && self.left_out.contains(*id))
+            .count()
     }
 
     /// Training examples of a module from these records.
@@ -136,14 +163,19 @@ impl Artefacts {
 
     fn held_out_of(&self, cluster: &Cluster) -> Vec<HeldOut> {
         let trained: HashSet<String> = self.evidence(cluster).train.into_iter().collect();
-        let ids = cluster.members.iter().filter(|id| !trained.contains(*id));
-        ids.filter_map(|id| {
-            let &i = self.index.get(id)?;
-            let (prompt, rules) = (self.records[i].prompt(), self.rules[i].with_feedback.clone());
-            let held = HeldOut { record: id.clone(), cluster: cluster.id, prompt, rules };
-            (!held.rules.is_empty()).then_some(held)
-        })
-        .collect()
+        let taught = |id: &&String| {
+            let has_rules = |&i: &usize| !self.rules[i].with_feedback.is_empty();
+            !trained.contains(*id) && self.index.get(*id).is_some_and(has_rules)
+        };
+        let mut ids = self.capped(cluster.members.iter().filter(taught).cloned().collect());
+        ids.sort();
+        ids.iter()
+            .filter_map(|id| {
+                let &i = self.index.get(id)?;
+                let (prompt, rules) = (self.records[i].prompt(), self.rules[i].with_feedback.clone());
+                Some(HeldOut { record: id.clone(), cluster: cluster.id, prompt, rules })
+            })
+            .collect()
     }
 
     /// Held-out records of a cluster whose rules are all checked by programs.

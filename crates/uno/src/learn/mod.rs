@@ -8,6 +8,7 @@ mod distil;
 mod evidence;
 mod gaps;
 mod ingest;
+mod judge;
 mod modules;
 mod pairs;
 mod pipeline;
@@ -16,18 +17,20 @@ mod projection;
 mod publish;
 mod results;
 mod routes;
+mod support;
 mod trainer;
 
 use anyhow::Context;
 use serde::Serialize;
-use uno_types::Plan;
+use uno_learn::judge::JudgeReport;
+use uno_types::{Plan, RuleSet};
 
 pub use centroids::{is_intact as are_centroids_intact, read as read_centroids, write as write_centroids};
 pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
 pub use publish::learned_plan;
-pub use results::Results;
+pub use results::{Counting, Results};
 pub use routes::planned as planned_routes;
 pub use trainer::{WEIGHTS, is_named_for, trl_base};
 
@@ -44,6 +47,10 @@ pub struct Summary {
     pub records: usize,
     /// Preference pairs.
     pub pairs: usize,
+    /// Who scores the rules: programs or the judge.
+    pub rules: RuleShare,
+    /// How far the judge can be trusted.
+    pub judge: JudgeReport,
     /// The plan in force.
     pub plan: Option<String>,
     /// What was learned, where an operator went back from it to the plan in force.
@@ -60,6 +67,29 @@ pub struct Summary {
     pub report: String,
     /// Largest resident memory, MiB.
     pub peak_rss_mib: f64,
+}
+
+/// How many of the kept rules a program can check; the judge scores the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RuleShare {
+    /// Rules that were kept.
+    pub kept: usize,
+    /// Of these, rules that were compiled to a check.
+    pub by_program: usize,
+    /// by_program / kept; 0 when there are none.
+    pub share: f64,
+}
+
+impl RuleShare {
+    /// Counts the rules of all records.
+    pub fn of<'a>(sets: impl IntoIterator<Item = &'a RuleSet>) -> Self {
+        let (mut kept, mut by_program) = (0, 0);
+        for rule in sets.into_iter().flat_map(|set| &set.with_feedback) {
+            kept += 1;
+            by_program += usize::from(rule.check.is_some());
+        }
+        Self { kept, by_program, share: by_program as f64 / kept.max(1) as f64 }
+    }
 }
 
 /// One cluster's decision in short.
@@ -119,7 +149,9 @@ pub fn stages(pipeline: &mut Pipeline<'_>, input: &Input) -> anyhow::Result<()> 
     pipeline.open_models()?;
     distil::stage(pipeline)?;
     pairs::stage(pipeline)?;
+    judge::stage(pipeline)?;
     clusters::stage(pipeline)?;
+    support::stage(pipeline)?;
     gaps::stage(pipeline)?;
     for round in [Round::First, Round::Second] {
         modules::train(pipeline, round)?;
@@ -145,6 +177,7 @@ fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
     let plan: Plan = run.read_json(files::PLAN)?;
     let records: Vec<serde::de::IgnoredAny> = run.read_lines(files::RECORDS).context("counting records")?;
     let pairs: Vec<serde::de::IgnoredAny> = run.read_lines(files::PAIRS).context("counting pairs")?;
+    let rules: Vec<RuleSet> = run.read_lines(files::RULES)?;
     let manifest = run.manifest();
     let in_force = run.plans().current();
     let held_back = learned_plan(run).filter(|learned| Some(learned) != in_force.as_ref());
@@ -152,6 +185,8 @@ fn summary(pipeline: &Pipeline<'_>) -> anyhow::Result<Summary> {
         run: run.root().display().to_string(),
         records: records.len(),
         pairs: pairs.len(),
+        rules: RuleShare::of(&rules),
+        judge: run.read_json(files::JUDGE)?,
         plan: in_force,
         held_back,
         clusters: ClusterSummary::of(&plan),

@@ -2,14 +2,14 @@
 //!
 //! In two rounds, because most Critics are wanted only if the Expert failed: nothing is trained that no plan uses.
 
-use uno_learn::plan::{Train, expert_answers, needs};
+use uno_learn::plan::{Policy, Train, expert_answers, needs};
 use uno_learn::verify;
-use uno_types::{AdapterKind, AdapterRef};
+use uno_types::AdapterKind;
 
 use super::artefacts::{TrainedModule, files};
 use super::evidence::Artefacts;
 use super::pipeline::Pipeline;
-use super::results::Results;
+use super::results::{Counting, Results};
 use super::trainer::{self, Job};
 
 /// Questions of a fingerprint.
@@ -53,11 +53,18 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
     let settings = pipeline.settings;
     let mut read = pipeline.hashes(&Artefacts::FILES);
     if round == Round::Second {
-        read.extend(pipeline.hashes(&[files::MODULES_1, files::VERDICTS_1]));
+        read.extend(pipeline.hashes(&[files::MODULES_1, files::VERDICTS_1, files::JUDGE]));
     }
     let depends = (
         read,
-        (&settings.train, &settings.critic, settings.seed, settings.cluster.min_pairs, &settings.plan),
+        (
+            &settings.train,
+            &settings.critic,
+            settings.seed,
+            settings.cluster.min_pairs,
+            &settings.plan,
+            settings.evidence.max_user_share,
+        ),
         settings.uses_trl().then_some(&settings.trl.weights),
         pipeline.roles()?.weights_id().to_owned(),
     );
@@ -65,6 +72,7 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         fs_err::create_dir_all(p.run.path("training"))?;
         let artefacts = Artefacts::read(p)?;
         let earlier = if round == Round::Second { Results::read(&p.run)? } else { Results::default() };
+        let counting = Counting::of(&p.run, settings)?;
         let mut modules = Vec::new();
         for cluster in &artefacts.clusters {
             let gap = artefacts.gap(cluster.id);
@@ -73,7 +81,7 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
                 let wanted = match (round, need) {
                     (Round::First, Train::Now) => true,
                     (Round::Second, Train::IfExpertFails) => {
-                        let expert = earlier.best(cluster.id, AdapterKind::Expert);
+                        let expert = earlier.best(cluster.id, AdapterKind::Expert, counting);
                         !expert.is_some_and(|tested| expert_answers(&tested, gap, &settings.plan))
                     }
                     _ => false,
@@ -98,8 +106,12 @@ fn module(
     let evidence = artefacts.evidence(cluster);
     let pairs = evidence.train.len() + evidence.validation.len();
     if pairs < settings.cluster.min_pairs {
-        let why =
-            format!("{pairs} pairs are fewer than the {} that training needs", settings.cluster.min_pairs);
+        let left_out = match artefacts.left_out(cluster) {
+            0 => String::new(),
+            n => format!(", {n} others having rules that too few users share"),
+        };
+        let needed = settings.cluster.min_pairs;
+        let why = format!("{pairs} pairs are fewer than the {needed} that training needs{left_out}");
         return Ok(Job::skipped(cluster.id, kind, why));
     }
     let weights = pipeline.roles()?.weights()?;
@@ -130,11 +142,19 @@ pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
     let depends = (
         pipeline.hashes(&[round.modules()]),
         pipeline.hashes(&Artefacts::FILES),
-        (&settings.verify, settings.seed),
+        (
+            &settings.verify,
+            settings.seed,
+            settings.plan.policy == Policy::Unverified,
+            settings.evidence.max_user_share,
+        ),
         (roles.target_id(), roles.judge_id(), roles.embedder_id()),
     );
     pipeline.stage(&round.stage("verify"), &depends, |p| {
-        let modules: Vec<TrainedModule> = p.run.read_lines(round.modules())?;
+        let mut modules: Vec<TrainedModule> = p.run.read_lines(round.modules())?;
+        if settings.plan.policy == Policy::Unverified {
+            modules.clear();
+        }
         let experts = checkpoints(&modules, AdapterKind::Expert);
         let critics = checkpoints(&modules, AdapterKind::Critic);
         let artefacts = Artefacts::read(p)?;
@@ -163,11 +183,7 @@ fn checkpoints(modules: &[TrainedModule], kind: AdapterKind) -> Vec<verify::Chec
             let best = m.best_by_loss().map(|c| c.epoch);
             let chosen =
                 m.checkpoints.iter().filter(move |c| kind == AdapterKind::Expert || Some(c.epoch) == best);
-            chosen.map(|c| verify::Checkpoint {
-                cluster: m.cluster,
-                epoch: c.epoch,
-                adapter: AdapterRef { name: c.adapter.clone(), dir: c.dir.clone() },
-            })
+            chosen.map(|c| verify::Checkpoint { cluster: m.cluster, epoch: c.epoch, adapter: c.reference() })
         })
         .collect()
 }

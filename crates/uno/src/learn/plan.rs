@@ -7,7 +7,7 @@ use uno_types::{AdapterKind, AdapterRef, Path, Plan};
 
 use super::artefacts::{ClustersFile, files};
 use super::evidence::Artefacts;
-use super::results::Results;
+use super::results::{Counting, Results};
 use super::trainer::{WEIGHTS, is_named_for};
 use super::{Pipeline, centroids, publish};
 
@@ -25,8 +25,8 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
     let roles = pipeline.roles()?;
     let depends = (
         pipeline.hashes(&[files::MODULES_1, files::VERDICTS_1, files::MODULES_2, files::VERDICTS_2]),
-        pipeline.hashes(&[files::CLUSTERS, files::GAPS, files::CENTROIDS]),
-        (&settings.plan, settings.cluster.max_distance),
+        pipeline.hashes(&[files::CLUSTERS, files::GAPS, files::CENTROIDS, files::JUDGE]),
+        (&settings.plan, settings.cluster.max_distance, settings.seed),
         (roles.target_id(), roles.embedder_id()),
     );
     pipeline.stage(STAGE, &depends, |p| {
@@ -34,6 +34,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         let artefacts = Artefacts::read(p)?;
         let clusters: ClustersFile = p.run.read_json(files::CLUSTERS)?;
         let results = Results::read(&p.run)?;
+        let counting = Counting::of(&p.run, settings)?;
         let roles = p.roles()?;
         let mut plan = Plan {
             version: VERSION,
@@ -51,8 +52,8 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
                     cluster: cluster.id,
                     size: cluster.members.len(),
                     gap: artefacts.gap(cluster.id),
-                    expert: results.best(cluster.id, AdapterKind::Expert),
-                    critic: results.best(cluster.id, AdapterKind::Critic),
+                    expert: results.best(cluster.id, AdapterKind::Expert, counting),
+                    critic: results.best(cluster.id, AdapterKind::Critic, counting),
                 },
                 &settings.plan,
             );

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use uno_learn::plan::Tested;
-use uno_learn::stats::win_rate;
+use uno_learn::judge::JudgeReport;
+use uno_learn::plan::{Policy, Tested};
+use uno_learn::verify::{Judged, confirmed, highest};
 use uno_store::RunDir;
-use uno_types::{AdapterKind, AdapterRef, Outcome, ScoredBy, Verdict};
+use uno_types::{AdapterKind, Verdict};
 
 use super::artefacts::{TrainedModule, files};
+use crate::config::Settings;
 
 /// Modules and verdicts of both rounds.
 #[derive(Default)]
@@ -43,26 +45,54 @@ impl Results {
         self.modules.iter().find(|m| m.cluster == cluster && m.kind == kind)
     }
 
-    /// The checkpoint with the best win rate; the later one of equals, which has learnt more and was guarded alike.
-    pub fn best(&self, cluster: usize, kind: AdapterKind) -> Option<Tested> {
+    /// The checkpoint that would be promoted, and how good it is as `counting` says.
+    pub fn best(&self, cluster: usize, kind: AdapterKind, counting: Counting) -> Option<Tested> {
         let module = self.module(cluster, kind)?;
+        if counting.policy == Policy::Unverified {
+            let best = module.best_by_loss()?;
+            return Some(Tested {
+                adapter: best.reference(),
+                win_rate: None,
+                by_program: None,
+                checkpoints: 1,
+            });
+        }
         let mut by_adapter: HashMap<&str, Vec<&Verdict>> = HashMap::new();
         for verdict in self.verdicts.iter().filter(|v| v.cluster == cluster) {
             by_adapter.entry(&verdict.adapter).or_default().push(verdict);
         }
-        let mut best: Option<(f64, Tested)> = None;
-        for checkpoint in &module.checkpoints {
-            let Some(verdicts) = by_adapter.get(checkpoint.adapter.as_str()) else { continue };
-            let rate_of = |outcomes: Vec<Outcome>| Some(win_rate(&outcomes)).filter(|r| r.known() > 0);
-            let overall = rate_of(verdicts.iter().map(|v| v.outcome).collect());
-            let programs = verdicts.iter().filter(|v| v.scored_by == ScoredBy::Program);
-            let by_program = rate_of(programs.map(|v| v.outcome).collect());
-            let rate = overall.map_or(0.0, |w| w.rate);
-            if best.as_ref().is_none_or(|(least, _)| rate >= *least) {
-                let adapter = AdapterRef { name: checkpoint.adapter.clone(), dir: checkpoint.dir.clone() };
-                best = Some((rate, Tested { adapter, win_rate: overall, by_program }));
-            }
+        let judged = module.checkpoints.iter().filter_map(|c| {
+            let verdicts = by_adapter.get(c.adapter.as_str())?.clone();
+            Some(Judged { adapter: c.reference(), verdicts })
+        });
+        let judged: Vec<Judged<'_>> = judged.collect();
+        match counting.policy {
+            Policy::Paper => highest(&judged),
+            Policy::Verified | Policy::Unverified => confirmed(&judged, counting.judge, counting.seed),
         }
-        best.map(|(_, tested)| tested)
+    }
+}
+
+/// Which verdicts count, and how the best checkpoint is found.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting {
+    /// Published, verified, or without verdicts.
+    pub policy: Policy,
+    /// Whether the judge was found to be better than chance.
+    pub judge: bool,
+    /// Seed of the halves that choose and test.
+    pub seed: u64,
+}
+
+impl Counting {
+    /// As settings and `judge.json` say.
+    ///
+    /// # Errors
+    /// When `judge.json` is damaged.
+    pub fn of(run: &RunDir, settings: &Settings) -> anyhow::Result<Self> {
+        // Runs of earlier versions did not ask.
+        let report = run.path(files::JUDGE).exists().then(|| run.read_json::<JudgeReport>(files::JUDGE));
+        let judge = report.transpose()?.is_some_and(|report| report.trusted);
+        Ok(Self { policy: settings.plan.policy, judge, seed: settings.seed })
     }
 }

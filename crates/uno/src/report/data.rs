@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use serde::de::DeserializeOwned;
+use uno_learn::judge::JudgeReport;
 use uno_store::{Manifest, RunDir};
 use uno_types::{ClusterGap, Pair, Plan, Record, RuleSet, Verdict};
 
@@ -22,6 +23,8 @@ pub struct ReportData {
     pub gaps: HashMap<usize, ClusterGap>,
     pub modules: Vec<TrainedModule>,
     pub verdicts: Vec<Verdict>,
+    /// How far the judge can be trusted; runs of earlier versions did not ask.
+    pub judge: Option<JudgeReport>,
     /// What was learned.
     pub plan: Plan,
     /// The plan in force, where an operator went back to it.
@@ -50,6 +53,7 @@ impl ReportData {
             GapLine::Record(_) => None,
         });
         let Results { modules, verdicts } = Results::read(run)?;
+        let judge = run.path(files::JUDGE).exists().then(|| run.read_json(files::JUDGE)).transpose()?;
         let demo = run.path(files::DEMO).exists().then(|| run.read_json(files::DEMO)).transpose()?;
         Ok(Self {
             manifest: run.manifest().clone(),
@@ -61,6 +65,7 @@ impl ReportData {
             gaps: gaps.collect(),
             modules,
             verdicts,
+            judge,
             plan,
             rolled_back_to,
             demo,

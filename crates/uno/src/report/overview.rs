@@ -8,12 +8,13 @@ use uno_types::{DropReason, GapMethod, Path};
 use super::data::ReportData;
 use super::html::{colour, escape, shorten, table};
 use super::svg;
+use crate::learn::RuleShare;
 use crate::output::{count, duration};
 
 /// Title to decisions.
 pub fn top(data: &ReportData) -> String {
     format!(
-        "<h1>UNO report</h1><p class=dim>{} · embedder {} · uno {}</p>{}{}{}{}{}{}",
+        "<h1>UNO report</h1><p class=dim>{} · embedder {} · uno {}</p>{}{}{}{}{}{}{}",
         escape(&data.plan.target),
         escape(&data.plan.embedder),
         escape(&data.manifest.program),
@@ -22,6 +23,7 @@ pub fn top(data: &ReportData) -> String {
         demo(data),
         funnel(data),
         map(data),
+        judge(data),
         decisions(data),
     )
 }
@@ -43,11 +45,13 @@ fn tile(value: &str, label: &str) -> String {
 fn tiles(data: &ReportData) -> String {
     let by_path = |path: Path| data.plan.clusters.iter().filter(|c| c.path == path).count();
     let stages = &data.manifest.stages;
+    let rules = RuleShare::of(data.rules.values());
     let paid: u64 = stages.iter().map(|s| s.tokens.paid()).sum();
     let seconds: f64 = stages.iter().map(|s| s.seconds).sum();
     let tiles = [
         tile(&count(data.records.len() as u64), "conversations"),
         tile(&count(data.pairs.len() as u64), "preference pairs"),
+        tile(&format!("{:.0} %", rules.share * 100.0), "of rules checked by programs, the rest by the judge"),
         tile(&data.plan.clusters.len().to_string(), "clusters"),
         tile(&by_path(Path::Expert).to_string(), "answered by a verified expert"),
         tile(&by_path(Path::Critic).to_string(), "answered with a critic"),
@@ -169,6 +173,28 @@ fn map(data: &ReportData) -> String {
         svg::map(&points),
         data.clusters.threshold,
     )
+}
+
+/// How far the judge's verdicts can be trusted.
+fn judge(data: &ReportData) -> String {
+    let Some(judge) = &data.judge else { return String::new() };
+    let row = |label: &str, a: &uno_learn::judge::Accuracy| svg::Interval {
+        label: label.to_owned(),
+        mean: a.rate,
+        low: a.low,
+        high: a.high,
+        remark: format!("n = {}", a.known()),
+        colour: format!("var(--{})", if a.beats_chance() { "good" } else { "dim" }),
+    };
+    let rows = [
+        row("scoring", &judge.scoring),
+        row("users' cases", &judge.scoring_by_user),
+        row("programs' cases", &judge.scoring_by_program),
+        row("choosing", &judge.choosing),
+    ];
+    let shown: Vec<svg::Interval> = rows.into_iter().filter(|r| r.remark != "n = 0").collect();
+    let chart = if shown.is_empty() { String::new() } else { svg::intervals(&shown, Some(0.5), 1000.0) };
+    format!("<h2>The judge, judged</h2><div class=card><p>{}</p>{chart}</div>", escape(&judge.words))
 }
 
 fn decisions(data: &ReportData) -> String {

@@ -1,0 +1,203 @@
+//! The best of several checkpoints, and how good it is on records that did not choose it.
+//!
+//! The best of eight worthless checkpoints looks good on the records that picked it: with ten held-out records, one in
+//! five such clusters would pass. So the records are cut in two; each half picks a checkpoint, and its pick is tested on
+//! the other half. Every record counts once, and none for a checkpoint that it helped to pick. Of checkpoints that differ
+//! by no more than one standard error the last is taken: it has learnt most, and the picks of both halves agree more often.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use uno_types::{AdapterRef, Outcome, ScoredBy, Verdict, WinRate};
+
+use crate::plan::Tested;
+use crate::stats::{below, win_rate};
+
+/// A checkpoint and the verdicts on it.
+#[derive(Clone, Debug)]
+pub struct Judged<'a> {
+    /// The adapter.
+    pub adapter: AdapterRef,
+    /// One per held-out record.
+    pub verdicts: Vec<&'a Verdict>,
+}
+
+/// As published: the checkpoint with the highest win rate, the later of equals, with that win rate. `None` without
+/// checkpoints.
+pub fn highest(checkpoints: &[Judged<'_>]) -> Option<Tested> {
+    let rate = |c: &Judged<'_>| win_rate(&c.verdicts.iter().map(|v| v.outcome).collect::<Vec<_>>());
+    let best = checkpoints.iter().map(|c| (rate(c), c)).max_by(|a, b| a.0.rate.total_cmp(&b.0.rate))?;
+    let programs = best.1.verdicts.iter().filter(|v| v.scored_by == ScoredBy::Program);
+    Some(Tested {
+        adapter: best.1.adapter.clone(),
+        win_rate: known(best.0),
+        by_program: known(win_rate(&programs.map(|v| v.outcome).collect::<Vec<_>>())),
+        checkpoints: checkpoints.len(),
+    })
+}
+
+/// The checkpoint to promote, with win rates that the choosing does not flatter. Without a trusted judge (`judge_counts`)
+/// only verdicts that programs made alone count; the others are unknown. `None` without checkpoints.
+pub fn confirmed(checkpoints: &[Judged<'_>], judge_counts: bool, seed: u64) -> Option<Tested> {
+    let counted = |v: &Verdict| judge_counts || v.scored_by == ScoredBy::Program;
+    let all: Vec<BTreeMap<&str, (Outcome, ScoredBy)>> = checkpoints
+        .iter()
+        .map(|c| {
+            let outcome = |v: &Verdict| if counted(v) { v.outcome } else { Outcome::Unknown };
+            c.verdicts.iter().map(|v| (v.record.as_str(), (outcome(v), v.scored_by))).collect()
+        })
+        .collect();
+    let records: BTreeSet<&str> = all.iter().flat_map(|c| c.keys().copied()).collect();
+    let halves = halves(records.iter().copied().collect(), seed);
+    let everything: Vec<&str> = records.into_iter().collect();
+    let chosen = pick(&all, &everything)?;
+
+    let mut outcomes: Vec<(Outcome, ScoredBy)> = Vec::new();
+    for (half, other) in [(&halves.0, &halves.1), (&halves.1, &halves.0)] {
+        // A half without the other to choose (a single record) is tested with what was chosen on it: nothing else is there.
+        let picked = if other.is_empty() { chosen } else { pick(&all, other)? };
+        outcomes.extend(half.iter().filter_map(|record| all[picked].get(record)));
+    }
+    let programs = outcomes.iter().filter(|o| o.1 == ScoredBy::Program).map(|o| o.0).collect::<Vec<_>>();
+    Some(Tested {
+        adapter: checkpoints[chosen].adapter.clone(),
+        win_rate: known(win_rate(&outcomes.iter().map(|o| o.0).collect::<Vec<_>>())),
+        by_program: known(win_rate(&programs)),
+        checkpoints: checkpoints.len(),
+    })
+}
+
+fn known(rate: WinRate) -> Option<WinRate> {
+    (rate.known() > 0).then_some(rate)
+}
+
+/// The records in two halves, shuffled with `seed`.
+fn halves(mut records: Vec<&str>, seed: u64) -> (Vec<&str>, Vec<&str>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for i in (1..records.len()).rev() {
+        records.swap(i, below(&mut rng, i + 1));
+    }
+    let second = records.split_off(records.len().div_ceil(2));
+    (records, second)
+}
+
+/// The last checkpoint that falls short of the one with the highest win rate on `records` by no more than one standard
+/// error, record by record; the last of all where no outcome is known. `None` without checkpoints.
+fn pick(checkpoints: &[BTreeMap<&str, (Outcome, ScoredBy)>], records: &[&str]) -> Option<usize> {
+    let rate = |c: &BTreeMap<&str, (Outcome, ScoredBy)>| {
+        win_rate(&records.iter().filter_map(|r| c.get(r)).map(|o| o.0).collect::<Vec<_>>())
+    };
+    let rates: Vec<WinRate> = checkpoints.iter().map(rate).collect();
+    let best = (0..rates.len())
+        .filter(|i| rates[*i].known() > 0)
+        .max_by(|a, b| rates[*a].rate.total_cmp(&rates[*b].rate));
+    let Some(best) = best else { return checkpoints.len().checked_sub(1) };
+    (0..rates.len()).rev().find(|i| {
+        let points = |c: usize, record: &str| match checkpoints[c].get(record)?.0 {
+            Outcome::Win => Some(1.0),
+            Outcome::Tie => Some(0.5),
+            Outcome::Loss => Some(0.0),
+            Outcome::Unknown => None,
+        };
+        let lead = records.iter().filter_map(|r| Some(points(best, r)? - points(*i, r)?));
+        let (sum, squares) = lead.fold((0.0, 0.0), |(s, q), d: f64| (s + d, q + d * d));
+        rates[*i].known() > 0 && (sum <= 0.0 || sum * sum <= squares)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(name: &str, outcomes: &[Outcome], by: ScoredBy) -> Vec<Verdict> {
+        let verdict = |(i, outcome): (usize, &Outcome)| Verdict {
+            cluster: 0,
+            adapter: name.into(),
+            epoch: 1,
+            record: format!("r{i:03}"),
+            outcome: *outcome,
+            scored_by: by,
+            guard: None,
+            base_score: None,
+            score: None,
+            bleu: 0.0,
+            base_answer: String::new(),
+            answer: String::new(),
+        };
+        outcomes.iter().enumerate().map(verdict).collect()
+    }
+
+    fn judged(all: &[Vec<Verdict>]) -> Vec<Judged<'_>> {
+        all.iter()
+            .enumerate()
+            .map(|(i, v)| Judged {
+                adapter: AdapterRef { name: format!("e{i}"), dir: String::new() },
+                verdicts: v.iter().collect(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_checkpoint_counts_every_record_once() {
+        use Outcome::{Loss, Tie, Win};
+        let all = [verdicts("a", &[Win, Win, Tie, Loss, Win], ScoredBy::Program)];
+        let tested = confirmed(&judged(&all), false, 1).unwrap();
+        let w = tested.win_rate.unwrap();
+        assert_eq!((w.wins, w.ties, w.losses, tested.by_program), (3, 1, 1, Some(w)));
+        assert_eq!(confirmed(&[], true, 1), None);
+    }
+
+    #[test]
+    fn without_a_trusted_judge_its_verdicts_do_not_count() {
+        let all = [verdicts("a", &[Outcome::Win; 9], ScoredBy::Judge)];
+        let (yes, no) =
+            (confirmed(&judged(&all), true, 1).unwrap(), confirmed(&judged(&all), false, 1).unwrap());
+        assert_eq!((yes.win_rate.unwrap().wins, yes.by_program), (9, None));
+        assert_eq!((no.win_rate, no.by_program), (None, None));
+        let mixed = [verdicts("a", &[Outcome::Win; 9], ScoredBy::Both)];
+        assert_eq!(confirmed(&judged(&mixed), false, 1).unwrap().win_rate, None);
+    }
+
+    #[test]
+    fn a_clearly_better_checkpoint_is_chosen_and_level_ones_give_way_to_the_last() {
+        let of = |wins: usize| {
+            let mut o = vec![Outcome::Win; wins];
+            o.resize(20, Outcome::Loss);
+            verdicts("x", &o, ScoredBy::Program)
+        };
+        let chosen = |all: &[Vec<Verdict>]| confirmed(&judged(all), true, 1).unwrap().adapter.name;
+        assert_eq!(chosen(&[of(19), of(6), of(2)]), "e0");
+        assert_eq!(chosen(&[of(17), of(18), of(17)]), "e2");
+        assert_eq!(highest(&judged(&[of(17), of(18), of(17)])).unwrap().adapter.name, "e1");
+    }
+
+    /// Eight checkpoints that are as good as the base and share 60 % of their outcomes, ten held-out records.
+    #[test]
+    fn the_luckiest_of_many_is_seldom_promoted() {
+        let options = crate::plan::PlanOptions::default();
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let (mut naive, mut honest, trials) = (0, 0, 1000);
+        for _ in 0..trials {
+            let mut coin = |heads: usize| below(&mut rng, 10) < heads;
+            let shared: Vec<bool> = (0..20).map(|_| coin(5)).collect();
+            let all: Vec<Vec<Verdict>> = (0..8)
+                .map(|_| {
+                    let outcome = |s: &bool| if coin(6) { *s } else { coin(5) };
+                    let outcomes: Vec<Outcome> = shared
+                        .iter()
+                        .map(outcome)
+                        .map(|w| if w { Outcome::Win } else { Outcome::Loss })
+                        .collect();
+                    verdicts("x", &outcomes, ScoredBy::Program)
+                })
+                .collect();
+            let judged = judged(&all);
+            let passes = |t: Option<Tested>| crate::plan::passes(&t.unwrap(), &options);
+            naive += usize::from(passes(highest(&judged)));
+            honest += usize::from(passes(confirmed(&judged, true, 3)));
+        }
+        assert!(naive > 100, "{naive} of {trials}");
+        assert!(honest < 50, "{honest} of {trials}");
+    }
+}

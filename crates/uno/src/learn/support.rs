@@ -1,0 +1,78 @@
+//! Who stands behind each cluster's rules: evidence counts users, not messages.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uno_learn::cluster;
+use uno_learn::features;
+use uno_learn::support::{Support, Voice, groups, support};
+use uno_types::{Plan, Record, Rule, RuleSet};
+
+use super::Pipeline;
+use super::artefacts::{ClustersFile, files};
+
+/// Writes `support.json`.
+///
+/// # Errors
+/// When the embedder is lost.
+pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
+    let options = pipeline.settings.evidence;
+    let depends = (
+        pipeline.hashes(&[files::RECORDS, files::RULES, files::CLUSTERS, files::CENTROIDS]),
+        &options,
+        pipeline.roles()?.embedder_id(),
+    );
+    pipeline.stage("support", &depends, |p| {
+        let records: Vec<Record> = p.run.read_lines(files::RECORDS)?;
+        let sets: Vec<RuleSet> = p.run.read_lines(files::RULES)?;
+        let clusters: ClustersFile = p.run.read_json(files::CLUSTERS)?;
+        let centroids = super::read_centroids(&p.run, &Plan::default())?;
+        let embedder = p.roles()?.embedder();
+
+        let rules: Vec<&Rule> = sets.iter().flat_map(|s| &s.with_feedback).collect();
+        let texts: Vec<&str> = rules.iter().map(|r| r.text.as_str()).collect();
+        let groups = groups(&rules, &embedder.embed(&texts)?, options.same_rule_cosine);
+        // A rule of each group, to show and to compare.
+        let mut leaders: Vec<&Rule> = Vec::new();
+        for (rule, group) in rules.iter().zip(&groups) {
+            if *group == leaders.len() {
+                leaders.push(rule);
+            }
+        }
+        let mut next = groups.into_iter();
+        let voices: Vec<Voice> = records
+            .iter()
+            .zip(&sets)
+            .map(|(record, set)| Voice {
+                record: record.id.clone(),
+                user: speaker(record),
+                says: next.by_ref().take(set.with_feedback.len()).collect(),
+            })
+            .collect();
+        let questions: Vec<&str> = records.iter().map(Record::query).collect();
+        let mut questions = embedder.embed_questions(&questions)?;
+        questions.iter_mut().for_each(|v| features::normalise(v));
+        let routed: Vec<Option<usize>> =
+            questions.iter().map(|q| cluster::nearest(&centroids, q).map(|(c, _)| c)).collect();
+        let log_users = voices.iter().map(|v| v.user.as_str()).collect::<BTreeSet<_>>().len();
+        let index: HashMap<&str, usize> =
+            records.iter().enumerate().map(|(i, r)| (r.id.as_str(), i)).collect();
+
+        let spoke = |i: &usize| !voices[*i].says.is_empty();
+        let pick = |positions: &mut dyn Iterator<Item = usize>| -> Vec<Voice> {
+            positions.filter(spoke).map(|i| voices[i].clone()).collect()
+        };
+        let of = |c: &uno_types::Cluster| -> Support {
+            let asked = pick(&mut (0..records.len()).filter(|i| routed[*i] == Some(c.id)));
+            let members = pick(&mut c.members.iter().filter_map(|id| index.get(id.as_str()).copied()));
+            support(c.id, &asked, &members, &leaders, log_users, &options)
+        };
+        let all: Vec<Support> = clusters.clusters.iter().map(of).collect();
+        p.run.write_json(files::SUPPORT, &all)?;
+        Ok(vec![files::SUPPORT.into()])
+    })
+}
+
+/// Who speaks in a record; one without a user is a user of its own.
+pub fn speaker(record: &Record) -> String {
+    record.user.clone().unwrap_or_else(|| format!("record {}", record.id))
+}
