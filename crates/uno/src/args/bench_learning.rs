@@ -45,6 +45,10 @@ pub struct LearningArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub systems: Vec<String>,
 
+    /// Also UNO with parts of it switched off or replaced; by name they may stand in --systems too
+    #[arg(long)]
+    pub ablations: bool,
+
     /// Seed of the logs
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,

@@ -1,9 +1,11 @@
 //! Wiring of the benchmarks: systems under test on the models of a run, and the benchmarks that test them.
 
+mod ablations;
 pub mod evolution;
 pub mod learning;
 pub mod memorybench;
 mod system;
 mod trained;
 
+pub use ablations::ABLATIONS;
 pub use system::{Bench, SystemName};

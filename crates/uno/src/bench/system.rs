@@ -8,6 +8,7 @@ use uno_bench::baseline::{Baseline, MemoryKind, Remembering, Tools};
 use uno_learn::reflect::AnswerOptions;
 use uno_learn::route::Policy;
 
+use super::ablations::{ABLATIONS, Ablation};
 use super::trained::{LoraLoss, Trained, Way};
 use crate::config::Settings;
 use crate::learn::Pipeline;
@@ -24,10 +25,12 @@ pub enum SystemName {
     UnoSingle,
     /// UNO.
     Uno,
+    /// UNO with other settings.
+    Ablated(Ablation),
 }
 
 impl SystemName {
-    /// All systems, in the order of tables.
+    /// All systems but ablations, in the order of tables.
     pub fn all() -> Vec<Self> {
         let memories = MemoryKind::ALL.into_iter().map(Self::Memory);
         let loras = [LoraLoss::Sft, LoraLoss::Dpo, LoraLoss::DpoSft].into_iter().map(Self::Lora);
@@ -44,6 +47,7 @@ impl fmt::Display for SystemName {
             Self::Lora(LoraLoss::DpoSft) => "lora_dpo_sft",
             Self::UnoSingle => "uno_single",
             Self::Uno => "uno",
+            Self::Ablated(ablation) => ablation.name,
         })
     }
 }
@@ -52,7 +56,8 @@ impl FromStr for SystemName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::all();
+        let mut known = Self::all();
+        known.extend(ABLATIONS.iter().copied().map(Self::Ablated));
         let found = known.iter().find(|system| system.to_string() == name).copied();
         found.ok_or_else(|| {
             let names: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -80,8 +85,9 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// When the models are not open.
     pub fn create(&self, system: SystemName, runs: PathBuf) -> anyhow::Result<Box<dyn Baseline + 'a>> {
-        let trained = |way| Box::new(Trained::new(*self, way, runs)) as Box<dyn Baseline + 'a>;
-        Ok(match system {
+        let trained =
+            |way| -> anyhow::Result<Box<dyn Baseline + 'a>> { Ok(Box::new(Trained::new(*self, way, runs)?)) };
+        match system {
             SystemName::Memory(kind) => {
                 let roles = self.pipeline.roles()?;
                 let tools = Tools {
@@ -90,12 +96,13 @@ impl<'a> Bench<'a> {
                     answer: self.answer,
                     distil: &self.settings.distil,
                 };
-                Box::new(Remembering::new(kind.create(), tools))
+                Ok(Box::new(Remembering::new(kind.create(), tools)))
             }
             SystemName::Lora(loss) => trained(Way::OneLora(loss)),
             SystemName::UnoSingle => trained(Way::Uno(Policy::Single)),
             SystemName::Uno => trained(Way::Uno(Policy::Uno)),
-        })
+            SystemName::Ablated(ablation) => trained(Way::Ablated(ablation)),
+        }
     }
 }
 
@@ -105,7 +112,8 @@ mod tests {
 
     #[test]
     fn every_system_is_found_by_its_name() {
-        for system in SystemName::all() {
+        for system in SystemName::all().into_iter().chain(ABLATIONS.iter().copied().map(SystemName::Ablated))
+        {
             assert_eq!(system.to_string().parse(), Ok(system));
         }
         assert!("mem1".parse::<SystemName>().unwrap_err().contains("mem0"));

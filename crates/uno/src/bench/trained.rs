@@ -12,7 +12,8 @@ use uno_train::Loss;
 use uno_types::{AdapterRef, ChatModel, Message, Path, Record};
 
 use super::Bench;
-use crate::config::Settings;
+use super::ablations::Ablation;
+use crate::config::{self, Settings};
 use crate::learn::artefacts::{TrainedModule, files};
 use crate::learn::{self, Input, Pipeline, planned_routes};
 
@@ -34,6 +35,8 @@ pub enum Way {
     Uno(Policy),
     /// Always with the last checkpoint of the only adapter, verified or not.
     OneLora(LoraLoss),
+    /// As the plan says, learned with other settings.
+    Ablated(Ablation),
 }
 
 /// A trained system.
@@ -50,9 +53,12 @@ pub struct Trained<'a> {
 
 impl<'a> Trained<'a> {
     /// A system that has seen no log.
-    pub fn new(bench: Bench<'a>, way: Way, runs: PathBuf) -> Self {
-        let settings = settings(bench.settings, way);
-        Self { bench, way, settings, runs, logs: Vec::new(), run: None, training_seconds: 0.0 }
+    ///
+    /// # Errors
+    /// When an ablation's settings are wrong.
+    pub fn new(bench: Bench<'a>, way: Way, runs: PathBuf) -> anyhow::Result<Self> {
+        let settings = settings(bench.settings, way)?;
+        Ok(Self { bench, way, settings, runs, logs: Vec::new(), run: None, training_seconds: 0.0 })
     }
 
     /// UNO and UNO-Single learn alike, so they share a run.
@@ -62,6 +68,7 @@ impl<'a> Trained<'a> {
             Way::OneLora(LoraLoss::Sft) => "lora-sft",
             Way::OneLora(LoraLoss::Dpo) => "lora-dpo",
             Way::OneLora(LoraLoss::DpoSft) => "lora-dpo-sft",
+            Way::Ablated(ablation) => ablation.name,
         };
         self.runs.join(format!("{name}-{:04}", self.logs.len()))
     }
@@ -117,7 +124,8 @@ impl<'a> Trained<'a> {
         let mut pipeline = Pipeline::open(dir, &self.settings, None, self.bench.console)?;
         pipeline.open_models()?;
         let routes = match self.way {
-            Way::Uno(policy) => {
+            Way::Uno(_) | Way::Ablated(_) => {
+                let policy = if let Way::Uno(policy) = self.way { policy } else { Policy::Uno };
                 let texts: Vec<&str> = questions.iter().map(Question::text).collect();
                 planned_routes(&pipeline, &texts, policy)?
             }
@@ -199,10 +207,15 @@ fn only_adapter(pipeline: &Pipeline<'_>) -> anyhow::Result<Option<AdapterRef>> {
     Ok(last.map(|c| AdapterRef { name: c.adapter.clone(), dir: c.dir.clone() }))
 }
 
-/// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything.
-fn settings(base: &Settings, way: Way) -> Settings {
+/// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything. An ablation: what it
+/// says. UNO: as they are.
+fn settings(base: &Settings, way: Way) -> anyhow::Result<Settings> {
     let mut settings = base.clone();
-    let Way::OneLora(loss) = way else { return settings };
+    let loss = match way {
+        Way::Uno(_) => return Ok(settings),
+        Way::Ablated(ablation) => return Ok(config::with(base, ablation.settings)?),
+        Way::OneLora(loss) => loss,
+    };
     settings.cluster.threshold = 1e9;
     settings.plan.policy = Proof::Paper;
     settings.plan.variant = Variant::UnoSingle;
@@ -212,7 +225,7 @@ fn settings(base: &Settings, way: Way) -> Settings {
         LoraLoss::Dpo => Loss::DpoSft { dpo_weight: 1.0, sft_weight: 0.0 },
         LoraLoss::DpoSft => Loss::DpoSft { dpo_weight: 0.5, sft_weight: 0.5 },
     };
-    settings
+    Ok(settings)
 }
 
 impl Baseline for Trained<'_> {
@@ -223,6 +236,7 @@ impl Baseline for Trained<'_> {
             Way::OneLora(LoraLoss::Sft) => "lora_sft".into(),
             Way::OneLora(LoraLoss::Dpo) => "lora_dpo".into(),
             Way::OneLora(LoraLoss::DpoSft) => "lora_dpo_sft".into(),
+            Way::Ablated(ablation) => ablation.name.into(),
         }
     }
 

@@ -5,8 +5,8 @@ use uno_bench::learning::{Cell, LearningOptions, text};
 
 use super::UsageError;
 use crate::args::LearningArgs;
-use crate::bench::SystemName;
 use crate::bench::learning::{self, Plan};
+use crate::bench::{ABLATIONS, SystemName};
 use crate::output::{Console, table};
 use crate::{commands, config};
 
@@ -47,6 +47,11 @@ fn options(args: &LearningArgs) -> anyhow::Result<LearningOptions> {
 }
 
 fn systems(args: &LearningArgs) -> anyhow::Result<Vec<SystemName>> {
+    let ablations = ABLATIONS.iter().copied().map(SystemName::Ablated).filter(|_| args.ablations);
+    Ok(chosen(args)?.into_iter().chain(ablations).collect())
+}
+
+fn chosen(args: &LearningArgs) -> anyhow::Result<Vec<SystemName>> {
     if !args.systems.is_empty() {
         let parse = |name: &String| name.parse().map_err(|e| UsageError(format!("--systems: {e}")).into());
         return args.systems.iter().map(parse).collect();

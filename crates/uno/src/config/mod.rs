@@ -68,6 +68,17 @@ pub fn load_over(defaults: Settings, args: &SettingsArgs) -> Result<Settings, Co
     merged_over(&defaults, args)?.settings()
 }
 
+/// Settings with some of them changed: KEY=VALUE, as `--set` takes them.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn with(settings: &Settings, changes: &[&str]) -> Result<Settings, ConfigError> {
+    let mut merged = Merged::new(settings);
+    let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
+    sources::flags(&mut merged, &changes)?;
+    merged.settings()
+}
+
 /// All settings with their origins.
 ///
 /// # Errors
