@@ -42,6 +42,7 @@ fn run(command: Command, console: &Console) -> anyhow::Result<()> {
         Command::Models(args) => commands::models::run(&args, console),
         Command::Ingest(args) => commands::ingest::run(&args, console),
         Command::Learn(args) => commands::learn::run(&args, console),
+        Command::Evolve(args) => commands::evolve::run(&args, console),
         Command::Ask(args) => commands::ask::run(&args, console),
         Command::Report(args) => commands::report::run(&args, console),
         Command::Config(args) => commands::config::run(&args, console),

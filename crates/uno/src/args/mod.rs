@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
 pub use commands::{
-    AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,
-    ModelsCommand, ReportArgs,
+    AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, EvolveArgs, IngestArgs, LearnArgs,
+    ModelsArgs, ModelsCommand, ReportArgs,
 };
 
 /// UNO makes an LLM system better with its own user logs.
@@ -69,6 +69,8 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Learns from logs: rules, pairs, clusters, gaps, adapters, verdicts, plan; resumes where it stopped
     Learn(LearnArgs),
+    /// Learns from new logs beside what a run has learned, and verifies against the adapters in service
+    Evolve(EvolveArgs),
     /// Answers a question as the plan of a run says
     Ask(AskArgs),
     /// Writes the report of a run as one self-contained HTML file

@@ -7,6 +7,7 @@ mod bench_speed;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod evolve;
 pub mod ingest;
 pub mod learn;
 pub mod models;

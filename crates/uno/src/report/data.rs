@@ -36,9 +36,10 @@ pub struct ReportData {
 impl ReportData {
     /// Reads the artefacts.
     pub fn load(run: &RunDir) -> anyhow::Result<Self> {
-        let in_force = run.read_json(files::PLAN).with_context(|| {
-            format!("{} has no plan yet: let `uno learn` finish first", run.root().display())
-        })?;
+        let in_force =
+            run.read_json(&format!("{}{}", run.home_prefix(), files::PLAN)).with_context(|| {
+                format!("{} has no plan yet: let `uno learn` finish first", run.root().display())
+            })?;
         // The evidence beside it is that of the plan which was learned last.
         let (plans, learned) = (run.plans(), learned_plan(run));
         let rolled_back_to = plans.current().filter(|id| learned.as_ref().is_some_and(|l| l != id));
