@@ -78,6 +78,8 @@ fn a_step_costs_its_own_logs_retrains_what_changed_and_can_be_rolled_back() {
         assert_eq!(lineage["step"].as_u64() == Some(0), old, "{lineage}");
         assert!(old || adapters.iter().any(|a| a["name"] == lineage["parent"]), "{lineage}");
     }
+    let listed = bench.json(&["adapters", "list", "--run", "run", "--json"]);
+    assert!(listed.as_array().unwrap().iter().all(|a| a["intact"] == true), "{listed}");
     assert!(bench.uno(&["ask", "--run", "run", "How do I cook rice?"]).status.success());
     assert!(std::fs::read_to_string(bench.path("run/report.html")).unwrap().contains("UNO report"));
 

@@ -12,7 +12,7 @@ mod support;
 
 use support::{Bench, text};
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["demo"],
     &["models"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 19] = [
     &["models", "list"],
     &["ingest"],
     &["learn"],
+    &["evolve"],
     &["ask"],
     &["report"],
     &["config"],

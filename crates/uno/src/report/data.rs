@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use uno_learn::judge::JudgeReport;
+use uno_learn::support::Support;
 use uno_store::{Manifest, RunDir};
 use uno_types::{ClusterGap, Pair, Plan, Record, RuleSet, Verdict};
 
@@ -25,6 +26,8 @@ pub struct ReportData {
     pub verdicts: Vec<Verdict>,
     /// How far the judge can be trusted; runs of earlier versions did not ask.
     pub judge: Option<JudgeReport>,
+    /// Who stands behind each cluster's rules; empty in runs of earlier versions.
+    pub support: Vec<Support>,
     /// What was learned.
     pub plan: Plan,
     /// The plan in force, where an operator went back to it.
@@ -55,6 +58,8 @@ impl ReportData {
         });
         let Results { modules, verdicts } = Results::read(run)?;
         let judge = run.path(files::JUDGE).exists().then(|| run.read_json(files::JUDGE)).transpose()?;
+        let support = run.path(files::SUPPORT).exists().then(|| run.read_json(files::SUPPORT)).transpose()?;
+        let support = support.unwrap_or_default();
         let demo = run.path(files::DEMO).exists().then(|| run.read_json(files::DEMO)).transpose()?;
         Ok(Self {
             manifest: run.manifest().clone(),
@@ -67,6 +72,7 @@ impl ReportData {
             modules,
             verdicts,
             judge,
+            support,
             plan,
             rolled_back_to,
             demo,
