@@ -22,7 +22,7 @@ if [ ! -f "$work/model/config.json" ]; then
   "$uno" models pull SmolLM2-135M-Instruct
   gguf=$("$uno" models list --json | "$venv/bin/python" -c \
     'import json, sys; print(next(m["path"] for m in json.load(sys.stdin) if m["name"] == "SmolLM2-135M-Instruct"))')
-  "$venv/bin/python" examples/vllm/gguf_to_hf.py "$gguf" "$work/model"
+  "$venv/bin/python" examples/vllm/gguf_to_hf.py "$gguf"/*.gguf "$work/model"
 fi
 grep -m "${CONVERSATIONS:-24}" '"id":"cooking-' examples/logs/conversations.jsonl > "$work/logs.jsonl"
 
@@ -42,7 +42,6 @@ echo "== what accelerate finds"
 
 echo "== Expert and Critic by UNO's own trainer"
 learn "$work/native" --set train.backend=native > "$work/native.json"
-learn "$work/native" --set train.backend=native --set plan.policy=paper > /dev/null
 
 echo "== the same run by TRL: what came before the training is not paid for again"
 if [ ! -d "$work/trl" ]; then
@@ -72,8 +71,7 @@ if [ "$(steps "$log")" = "" ] || [ "$(steps "$log")" = 0 ]; then
   echo "-- no Python process is left; going on"
 fi
 learn "$work/trl" > "$work/trl.json"
-learn "$work/trl" --set plan.policy=paper > /dev/null
-learn "$work/trl" > "$work/trl.json" # back to the plan that wants proof
+learn "$work/trl" > "$work/trl.json"
 
 echo "== the losses of every step"
 "$venv/bin/python" "$here/compare.py" "$work/native/training" "$work/trl/training"
@@ -82,5 +80,8 @@ echo "== verified and routed like a native adapter"
 for run in native trl; do
   "$venv/bin/python" -c 'import json, sys; print(sys.argv[2], json.load(open(sys.argv[1]))["clusters"][0])' "$work/$run.json" $run
 done
+echo "-- with a bar low enough that a module may answer, whatever it won of so few records: it is routed to"
+learn "$work/trl" --set plan.policy=paper --set plan.min_win_rate=0.3 > /dev/null
 "$uno" adapters verify --run "$work/trl"
 "$uno" ask --run "$work/trl" --json "How do I make a potato gratin?"
+learn "$work/trl" > "$work/trl.json" # back to the plan that wants proof

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: cargo xtask check | sizes | docs [--write]";
+const USAGE: &str = "usage: cargo xtask check | sizes | docs [--write] [BINARY]";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -17,8 +17,10 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["check"] => check(),
         ["sizes"] => sizes::check(&root()?),
-        ["docs"] => docs::check(&root()?),
-        ["docs", "--write"] => docs::write(&root()?),
+        ["docs", "--write"] => docs::write(&root()?, None),
+        ["docs", "--write", binary] => docs::write(&root()?, Some(binary)),
+        ["docs"] => docs::check(&root()?, None),
+        ["docs", binary] => docs::check(&root()?, Some(binary)),
         _ => bail!(USAGE),
     }
 }
@@ -30,7 +32,7 @@ fn check() -> Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     cargo(&["test", "--workspace", "--locked"])?;
-    docs::check(&root)
+    docs::check(&root, None)
 }
 
 /// Runs cargo in the workspace and fails with it.

@@ -1,4 +1,8 @@
-//! Simulated users, and measurements of the engine and the method.
+//! Simulated users, MemoryBench, and measurements of the engine and the method.
 
+pub mod baseline;
+pub mod evolution;
+pub mod learning;
+pub mod memorybench;
 pub mod simulate;
 pub mod speed;

@@ -132,6 +132,17 @@ impl ModelConfig {
         self.kv_heads * self.head_dim
     }
 
+    /// Numbers in the weights.
+    pub fn parameters(&self) -> usize {
+        let (hidden, q, kv) = (self.hidden_size, self.q_dim(), self.kv_dim());
+        let bias = if self.qkv_bias { q + 2 * kv } else { 0 };
+        let head_norms = if self.qk_norm { 2 * self.head_dim } else { 0 };
+        let attention = hidden * (q + 2 * kv) + bias + head_norms + q * hidden;
+        let block = 2 * hidden + attention + 3 * hidden * self.intermediate_size;
+        let tables = if self.tied_head { 1 } else { 2 };
+        self.layers * block + tables * self.vocab_size * hidden + hidden
+    }
+
     /// Memory of one cached position (keys and values of all blocks), in bytes.
     pub fn kv_bytes_per_token(&self) -> usize {
         2 * self.layers * self.kv_dim() * size_of::<f32>()

@@ -19,8 +19,8 @@ mod memory;
 pub mod weights;
 
 pub use config::{Arch, ModelConfig, Rope, RopeScaling};
-pub use decoder::{Decoder, Dropout, Logits, Packed, Precision, Workspace};
+pub use decoder::{Decoder, Dropout, Logits, Packed, PassMemory, Precision, Products, Workspace};
 pub use error::EngineError;
 pub use generate::{KvBlock, Sequence};
 pub use lora::{LoraConfig, LoraGrads, LoraWeights, Side, Target, TensorName};
-pub use memory::peak_rss_mib;
+pub use memory::{available_mib, peak_rss_mib};

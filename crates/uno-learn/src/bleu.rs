@@ -24,14 +24,19 @@ pub fn sentence_bleu(reference: &str, output: &str) -> f64 {
 /// its dictionary may still differ for single rare words, which moves BLEU by little.
 pub fn tokenize(text: &str) -> Vec<String> {
     if text.chars().any(|c| ('\u{4E00}'..='\u{9FA5}').contains(&c)) {
-        static JIEBA: OnceLock<Jieba> = OnceLock::new();
-        let words = JIEBA.get_or_init(Jieba::new).cut(text, true);
-        return words.into_iter().map(|token| token.word.to_owned()).collect();
+        return jieba(text);
     }
     // U+001C to U+001F are white space to Python's str.split.
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| c.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&c));
     words.filter(|w| !w.is_empty()).map(str::to_owned).collect()
+}
+
+/// All of `text` cut by jieba (its default dictionary, hidden Markov model on), white space and marks included.
+pub fn jieba(text: &str) -> Vec<String> {
+    static JIEBA: OnceLock<Jieba> = OnceLock::new();
+    let words = JIEBA.get_or_init(Jieba::new).cut(text, true);
+    words.into_iter().map(|token| token.word.to_owned()).collect()
 }
 
 /// BLEU over tokens that are already cut.

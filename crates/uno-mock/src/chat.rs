@@ -13,17 +13,18 @@ use serde_json::{Value, json};
 use crate::answer::{chat_answer, instance, logprob, tokens};
 use crate::fault::{Refusal, error};
 use crate::state::State;
+use crate::stream;
 
 pub(crate) async fn chat(Extract(state): Extract<Arc<State>>, Json(body): Json<Value>) -> Response<Body> {
-    let _busy = Busy::new(&state);
+    let busy = Busy::new(&state);
     if state.config.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(state.config.latency_ms)).await;
     }
-    answer(&state, &body).unwrap_or_else(|(status, message)| error(status, &message))
+    answer(&state, &body, busy).unwrap_or_else(|(status, message)| error(status, &message))
 }
 
 /// Counts requests being generated.
-struct Busy(Arc<State>);
+pub(crate) struct Busy(Arc<State>);
 
 impl Busy {
     fn new(state: &Arc<State>) -> Self {
@@ -43,7 +44,7 @@ impl Drop for Busy {
 
 type Refused = (StatusCode, String);
 
-fn answer(state: &State, body: &Value) -> Result<Response<Body>, Refused> {
+fn answer(state: &State, body: &Value, busy: Busy) -> Result<Response<Body>, Refused> {
     let model = body["model"].as_str().unwrap_or_default();
     let Some(weights) = state.weights(model) else {
         return Err((StatusCode::NOT_FOUND, format!("The model `{model}` does not exist.")));
@@ -68,6 +69,11 @@ fn answer(state: &State, body: &Value) -> Result<Response<Body>, Refused> {
     let all = tokens(&text);
     let shown: Vec<String> = all.iter().take(max_tokens).cloned().collect();
     let finish = if shown.len() < all.len() { "length" } else { "stop" };
+    let usage = json!({"prompt_tokens": prompt_tokens, "completion_tokens": shown.len(),
+                       "total_tokens": prompt_tokens + shown.len()});
+    if body["stream"].as_bool() == Some(true) {
+        return Ok(stream::words(shown, model, finish, &usage, state.config.pause_ms, busy));
+    }
     let content: Vec<Value> = (0..shown.len())
         .map(|i| json!({"token": shown[i], "logprob": logprob(&weights, &shown[..=i]), "top_logprobs": []}))
         .collect();
@@ -77,8 +83,7 @@ fn answer(state: &State, body: &Value) -> Result<Response<Body>, Refused> {
         "id": "chatcmpl-mock", "object": "chat.completion", "model": model,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": shown.join(" ")},
                      "logprobs": logprobs, "finish_reason": finish}],
-        "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": shown.len(),
-                  "total_tokens": prompt_tokens + shown.len()},
+        "usage": usage,
     }))
     .into_response())
 }

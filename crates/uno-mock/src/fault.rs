@@ -6,6 +6,8 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 
+use crate::stream;
+
 /// How a request fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -26,6 +28,12 @@ pub enum Fault {
     Hang,
     /// The connection ends in the middle of the answer.
     Drop,
+    /// A stream of events begins, then the connection is cut.
+    CutMidway,
+    /// A stream of events begins, then nothing more comes.
+    StallMidway,
+    /// A stream of events begins, then ends in due form without having come to its end.
+    EndMidway,
 }
 
 /// How adapters misbehave.
@@ -79,6 +87,16 @@ impl Fault {
                     futures::stream::once(async { Err::<&str, _>(std::io::Error::other("dropped")) });
                 Body::from_stream(broken).into_response()
             }
+            Fault::CutMidway => {
+                let cut = futures::stream::once(async {
+                    // What was sent before must be on its way.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Err::<String, _>(std::io::Error::other("cut"))
+                });
+                stream::begun(cut)
+            }
+            Fault::StallMidway => stream::begun(futures::stream::pending()),
+            Fault::EndMidway => stream::begun(futures::stream::empty()),
         }
     }
 }

@@ -16,6 +16,7 @@ mod embeddings;
 mod fault;
 mod server;
 mod state;
+mod stream;
 
 pub use answer::{chat_answer, logprob};
 pub use fault::{AdapterFault, Fault, Refusal};

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State as Extract};
+use axum::extract::{DefaultBodyLimit, Request, State as Extract};
 use axum::http::Response;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
@@ -92,6 +92,11 @@ impl MockServer {
         self.state.lock().adapters.clear();
     }
 
+    /// Chat requests that are in work now.
+    pub fn in_flight(&self) -> usize {
+        self.state.lock().in_flight
+    }
+
     /// The most chat requests that were in work at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.state.lock().most_in_flight
@@ -122,6 +127,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/v1/embeddings", post(embeddings::embeddings))
         .route("/v1/load_lora_adapter", post(adapters::load))
         .route("/v1/unload_lora_adapter", post(adapters::unload))
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), observe))
         .with_state(state)
 }

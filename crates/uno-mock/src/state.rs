@@ -24,6 +24,8 @@ pub struct MockConfig {
     pub dimensions: usize,
     /// Milliseconds each generation takes.
     pub latency_ms: u64,
+    /// Milliseconds between the pieces of a streamed answer.
+    pub pause_ms: u64,
     /// Gives every (query, document) the same score, as servers do that drop the reranker's template (vllm#21681).
     pub broken_reranker: bool,
 }
@@ -38,6 +40,7 @@ impl Default for MockConfig {
             ignores_format: false,
             dimensions: 8,
             latency_ms: 0,
+            pause_ms: 0,
             broken_reranker: false,
         }
     }

@@ -64,6 +64,16 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// The database that holds the live log.
+    #[error("cannot {action} the log in {place}: {message}")]
+    Database {
+        /// The file or address, without password.
+        place: String,
+        /// What was tried.
+        action: &'static str,
+        /// What the database said.
+        message: String,
+    },
     /// The directory was made by a newer program.
     #[error("{} has layout version {found}, this program knows up to {known}: use a newer uno", path.display())]
     Version {

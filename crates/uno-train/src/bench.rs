@@ -8,11 +8,12 @@ use uno_engine::{Decoder, Workspace, peak_rss_mib};
 use crate::config::TrainConfig;
 use crate::data::{Example, Limits, TrainData};
 use crate::error::TrainError;
+use crate::memory::MemoryPlan;
 use crate::optim::cosine;
 use crate::order::permutation;
 use crate::reference::measure;
-use crate::run::initial;
 use crate::run::stepper::{Item, Stepper};
+use crate::run::{initial, plan_for};
 
 /// What a measurement of training says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,10 @@ pub struct BenchReport {
     pub losses: Vec<f64>,
     /// Largest resident memory of the process so far, in MiB.
     pub peak_rss_mib: f64,
+    /// What was planned for it before the first step, in MiB.
+    pub planned_mib: f64,
+    /// The parts of `planned_mib`.
+    pub plan: MemoryPlan,
 }
 
 /// Times `steps` optimiser steps of a real run: same order, same losses, same weights, but no files.
@@ -57,7 +62,8 @@ pub fn bench_training(
     let (examples, refused) = data.to_train_on(config, &Limits::of(decoder, config))?;
     let batches = batches(examples.len(), config, steps);
     let mut timing = Timing::default();
-    let mut stepper = Stepper::new(decoder, config, initial(decoder, config)?);
+    let plan = plan_for(decoder, config, (examples.as_slice(), &[]))?;
+    let mut stepper = Stepper::new(decoder, config, initial(decoder, config)?, plan.limit(config));
     let items = timing.references(decoder, &examples, &batches, &mut stepper.workspace)?;
 
     let total_steps = config.steps_per_epoch(examples.len()) * config.epochs as u64;
@@ -76,7 +82,7 @@ pub fn bench_training(
         timing.tokens += batch.iter().map(|item| item.example().unpacked_tokens()).sum::<usize>();
         timing.losses.push(report.loss);
     }
-    Ok(timing.report(refused.len()))
+    Ok(timing.report(refused.len(), plan))
 }
 
 /// The examples of each step: the order of a real run, over as many epochs as the steps need.
@@ -134,7 +140,7 @@ impl Timing {
         Ok(items)
     }
 
-    fn report(self, refused: usize) -> BenchReport {
+    fn report(self, refused: usize, plan: MemoryPlan) -> BenchReport {
         let pairs = self.pairs.max(1) as f64;
         BenchReport {
             seconds_per_pair: self.total / pairs,
@@ -149,6 +155,8 @@ impl Timing {
             refused,
             losses: self.losses,
             peak_rss_mib: peak_rss_mib(),
+            planned_mib: plan.total(),
+            plan,
         }
     }
 }

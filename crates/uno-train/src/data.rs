@@ -64,7 +64,7 @@ impl<'a> Example<'a> {
         }
     }
 
-    fn prompt(&self) -> &'a [u32] {
+    pub(crate) fn prompt(&self) -> &'a [u32] {
         match self {
             Example::Preference(e) => &e.prompt,
             Example::Completion(e) => &e.prompt,
@@ -84,6 +84,11 @@ impl<'a> Example<'a> {
     /// Tokens as one sequence per completion, which is how TRL counts them (2 × prompt + chosen + rejected).
     pub(crate) fn unpacked_tokens(&self) -> usize {
         self.completions().map(|(_, ids)| self.prompt().len() + ids.len()).sum()
+    }
+
+    /// Tokens that go through the model: the prompt once.
+    pub(crate) fn packed_tokens(&self) -> usize {
+        self.prompt().len() + self.completions().map(|(_, ids)| ids.len()).sum::<usize>()
     }
 
     /// Hash of the token ids: equal for equal examples, whatever their record id.

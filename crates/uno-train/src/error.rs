@@ -37,6 +37,16 @@ pub enum TrainError {
         /// The first refusal in words.
         first: Option<String>,
     },
+    /// The run would not fit in memory.
+    #[error("training needs {needed:.0} MiB, but may take {budget:.0} MiB: {advice}")]
+    Memory {
+        /// What it needs at least, in MiB.
+        needed: f64,
+        /// What it may take, in MiB.
+        budget: f64,
+        /// What to do.
+        advice: String,
+    },
     /// The adapter to start from does not fit the settings.
     #[error(
         "the adapter to start from has rank {rank}, alpha {alpha} and targets {targets}, the settings differ: train with its settings or start from none"

@@ -1,11 +1,14 @@
 //! How far bf16 products take training from f32 on one's own pairs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use uno_engine::{Decoder, LoraGrads, Precision};
+use uno_engine::{Decoder, LoraGrads};
 
 use crate::config::TrainConfig;
 use crate::data::{Example, Limits, TrainData};
 use crate::error::TrainError;
+use crate::numbers::TrainPrecision;
 use crate::optim::cosine;
 use crate::reference::measure;
 use crate::run::initial;
@@ -14,8 +17,8 @@ use crate::run::stepper::{Item, StepReport, Stepper};
 /// What a comparison says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionReport {
-    /// What was compared with f32; f32 itself on machines without bf16 products.
-    pub precision: Precision,
+    /// What was compared with f32. On machines without bf16 products it is the same as f32.
+    pub precision: TrainPrecision,
     /// Examples, each at the weights that f32 training had reached by then.
     pub pairs: usize,
     /// Cosine between the two gradients of a tensor, over all tensors and pairs: smallest, mean, and share below 0.999.
@@ -41,14 +44,14 @@ pub fn compare_precision(
     data: &TrainData,
     config: &TrainConfig,
 ) -> Result<PrecisionReport, TrainError> {
-    let exact = TrainConfig { precision: Precision::F32, batch: 1, micro_batch: 1, ..config.clone() };
+    let exact = TrainConfig { precision: TrainPrecision::F32, batch: 1, micro_batch: 1, ..config.clone() };
     let other = TrainConfig { precision: config.precision, ..exact.clone() };
     exact.validate()?;
     let (examples, _) = data.to_train_on(&exact, &Limits::of(decoder, &exact))?;
     let weights = initial(decoder, &exact)?;
     let mut totals = [LoraGrads::zeros_like(&weights), LoraGrads::zeros_like(&weights)];
     let mut steppers =
-        [Stepper::new(decoder, &exact, weights.clone()), Stepper::new(decoder, &other, weights)];
+        [Stepper::new(decoder, &exact, weights.clone(), None), Stepper::new(decoder, &other, weights, None)];
     let mut tally = Tally::default();
     for (step, example) in (0u64..).zip(&examples) {
         let mut reports = [StepReport::default(); 2];
@@ -67,10 +70,12 @@ pub fn compare_precision(
         }
         let [exact_stepper, other_stepper] = &mut steppers;
         exact_stepper.update(&reports[0], cosine(exact.lr, step, examples.len() as u64), step);
-        other_stepper.weights.as_mut_slice().copy_from_slice(exact_stepper.weights.as_slice());
+        Arc::make_mut(&mut other_stepper.weights)
+            .as_mut_slice()
+            .copy_from_slice(exact_stepper.weights.as_slice());
     }
     let [a, b] = &totals;
-    Ok(tally.report(config.precision.effective(), examples.len(), cosines(a, b)))
+    Ok(tally.report(config.precision, examples.len(), cosines(a, b)))
 }
 
 /// Cosine per tensor; tensors without a gradient (A, while B is zero) are left out.
@@ -103,7 +108,7 @@ impl Tally {
         self.loss_error_max = self.loss_error_max.max(loss_error);
     }
 
-    fn report(self, precision: Precision, pairs: usize, summed: Vec<f64>) -> PrecisionReport {
+    fn report(self, precision: TrainPrecision, pairs: usize, summed: Vec<f64>) -> PrecisionReport {
         let n = self.cosines.len().max(1) as f64;
         let least = |all: &[f64]| all.iter().copied().fold(1.0, f64::min);
         PrecisionReport {

@@ -1,6 +1,7 @@
 //! The `uno` binary: arguments, wiring, output. The work is done by the crates below.
 
 mod args;
+mod bench;
 mod commands;
 mod config;
 mod demo;
@@ -8,6 +9,7 @@ mod learn;
 mod output;
 mod report;
 mod roles;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ fn run(command: Command, console: &Console) -> anyhow::Result<()> {
         Command::Learn(args) => commands::learn::run(&args, console),
         Command::Evolve(args) => commands::evolve::run(&args, console),
         Command::Ask(args) => commands::ask::run(&args, console),
+        Command::Serve(args) => commands::serve::run(&args, console),
+        Command::Keys(args) => commands::keys::run(&args, console),
         Command::Report(args) => commands::report::run(&args, console),
         Command::Config(args) => commands::config::run(&args, console),
         Command::Doctor(args) => commands::doctor::run(&args, console),

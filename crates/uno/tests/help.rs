@@ -12,7 +12,7 @@ mod support;
 
 use support::{Bench, text};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["demo"],
     &["models"],
@@ -22,6 +22,10 @@ const COMMANDS: [&[&str]; 20] = [
     &["learn"],
     &["evolve"],
     &["ask"],
+    &["serve"],
+    &["keys"],
+    &["keys", "add"],
+    &["keys", "remove"],
     &["report"],
     &["config"],
     &["config", "show"],

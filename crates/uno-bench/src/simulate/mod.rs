@@ -12,11 +12,12 @@ pub mod script;
 mod write;
 
 pub use correct::corrected;
-pub use domains::{Domain, domains};
+pub use domains::{Domain, NEUTRAL, RuleKind, all_domains, chinese_domains, domains};
 pub use write::{HeldOutQuestion, conversation_line, held_out_line, parse_held_out};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+pub use script::NoiseKind;
 use script::{Script, Turn, scripts, shuffle};
 use serde::{Deserialize, Serialize};
 use uno_learn::check;
@@ -35,6 +36,8 @@ pub struct SimulateOptions {
     pub per_domain: usize,
     /// Share of conversations whose user does not voice the house rule.
     pub noise: f64,
+    /// What these users do instead, in equal parts.
+    pub noise_kinds: Vec<NoiseKind>,
     /// Share of conversations that hold a corrected answer.
     pub corrected: f64,
     /// Held-out questions per domain, at most 16.
@@ -51,6 +54,7 @@ impl Default for SimulateOptions {
             seed: 42,
             per_domain: 52,
             noise: 0.2,
+            noise_kinds: NoiseKind::OF_EXAMPLES.to_vec(),
             corrected: 0.34,
             held_out: 16,
             max_tokens: 160,
@@ -87,6 +91,10 @@ pub struct Counts {
     pub new_questions: usize,
     /// The opposite of the house rule.
     pub contradictions: usize,
+    /// About another question.
+    pub about_another: usize,
+    /// Corrected to something that is not the house rule, and content with it.
+    pub wrong_corrections: usize,
     /// Left out, because no first answer could be had.
     pub failed: usize,
 }
@@ -116,8 +124,34 @@ pub fn simulate(
     chat: &dyn ChatModel,
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Simulation, SimulateError> {
-    let domains = domains();
-    let scripts: Vec<Script> = domains.iter().enumerate().flat_map(|(i, d)| scripts(d, i, options)).collect();
+    simulate_in(&domains(), options, chat, on_progress)
+}
+
+/// As [`simulate`], in the given domains. English domains only ask a second time where an answer is not in English.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_in(
+    domains: &[Domain],
+    options: &SimulateOptions,
+    chat: &dyn ChatModel,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Simulation, SimulateError> {
+    let scripts: Vec<Script> = (0..domains.len()).flat_map(|i| scripts(domains, i, options)).collect();
+    play_all(domains, &scripts, options, chat, on_progress)
+}
+
+/// Plays scripts whose domains are those of `domains`.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn play_all(
+    domains: &[Domain],
+    scripts: &[Script],
+    options: &SimulateOptions,
+    chat: &dyn ChatModel,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Simulation, SimulateError> {
     let prompts: Vec<Vec<Message>> = scripts.iter().map(|s| vec![Message::user(&s.question)]).collect();
     let mut first = answers(chat, &prompts, options, on_progress)?;
     // A foreign city's name makes a small model fall into a language of its own now and then: such an answer gets a
@@ -125,7 +159,8 @@ pub fn simulate(
     let strange = |a: &Option<String>| {
         !a.as_deref().is_some_and(|a| a.contains("```") || check::holds(&Check::English, a))
     };
-    let again: Vec<usize> = (0..first.len()).filter(|&i| strange(&first[i])).collect();
+    let english = |i: usize| Lang::detect(&scripts[i].question) == Lang::En;
+    let again: Vec<usize> = (0..first.len()).filter(|&i| english(i) && strange(&first[i])).collect();
     let retry: Vec<Vec<Message>> = again.iter().map(|&i| prompts[i].clone()).collect();
     let reseeded = SimulateOptions { seed: options.seed + 1, temperature: 0.7, ..options.clone() };
     for (i, answer) in again.into_iter().zip(answers(chat, &retry, &reseeded, on_progress)?) {
@@ -134,7 +169,7 @@ pub fn simulate(
         }
     }
 
-    let mut out = Simulation { held_out: held_out(&domains, options), ..Simulation::default() };
+    let mut out = Simulation { held_out: held_out(domains, options), ..Simulation::default() };
     let mut continued: Vec<usize> = Vec::new();
     for (script, first) in scripts.iter().zip(first) {
         let Some(first) = first else {
@@ -144,7 +179,7 @@ pub fn simulate(
         if matches!(script.turn, Turn::NewQuestion(_)) {
             continued.push(out.records.len());
         }
-        out.records.push(play(script, &domains[script.domain], first, &mut out.counts));
+        out.records.push(play(script, domains, first, &mut out.counts));
     }
     // New questions get an answer of the model as well.
     let prompts: Vec<Vec<Message>> = continued.iter().map(|&i| out.records[i].messages.clone()).collect();
@@ -160,7 +195,8 @@ pub fn simulate(
 }
 
 /// The conversation of `script`, given the first answer.
-fn play(script: &Script, domain: &Domain, first: String, counts: &mut Counts) -> Record {
+fn play(script: &Script, domains: &[Domain], first: String, counts: &mut Counts) -> Record {
+    let domain = &domains[script.domain];
     let mut messages = vec![Message::user(&script.question), Message::assistant(&first)];
     match &script.turn {
         Turn::Complaint(_) if check::holds(&domain.check, &first) => {
@@ -194,10 +230,22 @@ fn play(script: &Script, domain: &Domain, first: String, counts: &mut Counts) ->
             counts.contradictions += 1;
             messages.push(Message::user(said));
         }
+        Turn::AboutAnother(said) => {
+            counts.about_another += 1;
+            messages.push(Message::user(said));
+        }
+        Turn::WrongCorrection(said, other) => {
+            counts.wrong_corrections += 1;
+            messages.push(Message::user(said));
+            if let Some(wrong) = corrected(&domains[*other], script.topic, &first) {
+                messages.push(Message::assistant(wrong));
+                messages.extend(script.thanks.as_ref().map(Message::user));
+            }
+        }
     }
     Record {
         id: script.id.clone(),
-        lang: Lang::En,
+        lang: Lang::detect(&script.question),
         user: Some(script.user.clone()),
         messages,
         accepted: Vec::new(),
@@ -257,21 +305,21 @@ fn whole(generation: &Generation) -> String {
 }
 
 fn held_out(domains: &[Domain], options: &SimulateOptions) -> Vec<HeldOutQuestion> {
-    let mut out = Vec::new();
-    for (index, domain) in domains.iter().enumerate() {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed.wrapping_add(1000 + index as u64));
-        let mut topics: Vec<&str> = domain.held_out.to_vec();
-        shuffle(&mut topics, &mut rng);
-        for (i, topic) in topics.into_iter().take(options.held_out).enumerate() {
-            out.push(HeldOutQuestion {
-                id: format!("{}-held-out-{i:02}", domain.name),
-                domain: domain.name.to_owned(),
-                question: domain.question(topic, i),
-                check: domain.check.clone(),
-            });
-        }
-    }
-    out
+    domains.iter().enumerate().flat_map(|(index, domain)| held_out_of(domain, index, options)).collect()
+}
+
+/// The held-out questions of the domain at `index`.
+pub fn held_out_of(domain: &Domain, index: usize, options: &SimulateOptions) -> Vec<HeldOutQuestion> {
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed.wrapping_add(1000 + index as u64));
+    let mut topics: Vec<&str> = domain.held_out.to_vec();
+    shuffle(&mut topics, &mut rng);
+    let question = |(i, topic): (usize, &str)| HeldOutQuestion {
+        id: format!("{}-held-out-{i:02}", domain.name),
+        domain: domain.name.to_owned(),
+        question: domain.question(topic, i),
+        check: domain.check.clone(),
+    };
+    topics.into_iter().take(options.held_out).enumerate().map(question).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use serde::{Deserialize, Serialize};
+
 use super::SimulateOptions;
 use super::domains::Domain;
 
@@ -19,6 +21,37 @@ pub enum Turn {
     NewQuestion(String),
     /// Asks for the opposite of the house rule.
     Contradiction(String),
+    /// Says something about another question of another domain.
+    AboutAnother(String),
+    /// Voices the rule of another domain (its index), is given an answer that obeys that, and is content.
+    WrongCorrection(String, usize),
+}
+
+/// What users do who do not voice the house rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoiseKind {
+    /// Praise.
+    Praise,
+    /// Small talk.
+    SmallTalk,
+    /// Another question.
+    NewQuestion,
+    /// The opposite of the house rule.
+    Contradiction,
+    /// Feedback about another question.
+    AboutAnother,
+    /// A correction that is not the house rule, accepted by the user.
+    WrongCorrection,
+}
+
+impl NoiseKind {
+    /// The noise of the example logs.
+    pub const OF_EXAMPLES: [Self; 4] =
+        [Self::Praise, Self::SmallTalk, Self::NewQuestion, Self::Contradiction];
+    /// The noise of the learning benchmark.
+    pub const OF_BENCHMARK: [Self; 5] =
+        [Self::Praise, Self::SmallTalk, Self::Contradiction, Self::AboutAnother, Self::WrongCorrection];
 }
 
 /// One conversation to be played.
@@ -75,7 +108,8 @@ const THANKS: &[&str] = &[
 ];
 
 /// The conversations of one domain: `per_domain` of them, every topic at most once, noise and phrasings spread evenly.
-pub fn scripts(domain: &Domain, index: usize, options: &SimulateOptions) -> Vec<Script> {
+pub fn scripts(domains: &[Domain], index: usize, options: &SimulateOptions) -> Vec<Script> {
+    let domain = &domains[index];
     let mut rng =
         ChaCha8Rng::seed_from_u64(options.seed ^ (index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let n = options.per_domain.min(domain.topics.len());
@@ -91,16 +125,9 @@ pub fn scripts(domain: &Domain, index: usize, options: &SimulateOptions) -> Vec<
 
     let mut turns: Vec<Option<(Turn, bool)>> = vec![None; n];
     for (k, &slot) in noise_slots.iter().enumerate() {
-        let pick = k / 4;
-        let turn = match k % 4 {
-            0 => Turn::Praise(any(PRAISES, &mut rng).to_owned()),
-            1 => {
-                let (said, reply) = SMALL_TALK[below(SMALL_TALK.len(), &mut rng)];
-                Turn::SmallTalk(said.to_owned(), reply.to_owned())
-            }
-            2 => Turn::NewQuestion(domain.new_questions[pick % domain.new_questions.len()].to_owned()),
-            _ => Turn::Contradiction(domain.contradictions[pick % domain.contradictions.len()].to_owned()),
-        };
+        let pick = k / options.noise_kinds.len().max(1);
+        let Some(kind) = options.noise_kinds.get(k % options.noise_kinds.len().max(1)) else { continue };
+        let turn = noise(*kind, pick, domains, index, &mut rng);
         turns[slot] = Some((turn, false));
     }
     let mut corrected = 0;
@@ -117,6 +144,7 @@ pub fn scripts(domain: &Domain, index: usize, options: &SimulateOptions) -> Vec<
         let frame = below(domain.frames.len(), &mut rng);
         // Two of three corrected answers are thanked for; the others are met with silence.
         let thanks = (below(3, &mut rng) < 2).then(|| any(THANKS, &mut rng).to_owned());
+        let thanked = fix || matches!(turn, Turn::WrongCorrection(..));
         out.push(Script {
             id: format!("{}-{slot:03}", domain.name),
             domain: index,
@@ -125,10 +153,44 @@ pub fn scripts(domain: &Domain, index: usize, options: &SimulateOptions) -> Vec<
             question: domain.question(topics[slot], frame),
             turn,
             corrected: fix,
-            thanks: thanks.filter(|_| fix),
+            thanks: thanks.filter(|_| thanked),
         });
     }
     out
+}
+
+/// What the user says in place of the house rule; `pick` counts the conversations of this kind.
+fn noise(kind: NoiseKind, pick: usize, domains: &[Domain], index: usize, rng: &mut ChaCha8Rng) -> Turn {
+    let domain = &domains[index];
+    match kind {
+        NoiseKind::Praise => Turn::Praise(any(PRAISES, rng).to_owned()),
+        NoiseKind::SmallTalk => {
+            let (said, reply) = SMALL_TALK[below(SMALL_TALK.len(), rng)];
+            Turn::SmallTalk(said.to_owned(), reply.to_owned())
+        }
+        NoiseKind::NewQuestion => {
+            Turn::NewQuestion(domain.new_questions[pick % domain.new_questions.len()].to_owned())
+        }
+        NoiseKind::Contradiction => {
+            Turn::Contradiction(domain.contradictions[pick % domain.contradictions.len()].to_owned())
+        }
+        NoiseKind::AboutAnother | NoiseKind::WrongCorrection => {
+            // A domain with another rule whose obedience a program can bring about in any text.
+            let others: Vec<usize> =
+                (0..domains.len()).filter(|&i| i != index && domains[i].code.is_empty()).collect();
+            let Some(&other) = others.get(pick % others.len().max(1)) else {
+                return Turn::Praise(any(PRAISES, rng).to_owned());
+            };
+            let said = any(domains[other].complaints, rng);
+            if kind == NoiseKind::WrongCorrection {
+                return Turn::WrongCorrection(said.to_owned(), other);
+            }
+            let topic = any(domains[other].topics, rng);
+            let before = below(domains[other].frames.len(), rng);
+            let question = domains[other].question(topic, before);
+            Turn::AboutAnother(format!("About my question from yesterday, \"{question}\": {said}"))
+        }
+    }
 }
 
 fn any<'a>(list: &[&'a str], rng: &mut ChaCha8Rng) -> &'a str {

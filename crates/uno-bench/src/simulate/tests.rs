@@ -40,6 +40,7 @@ fn logs_have_the_promised_shape() {
     assert!(n >= 240, "{n}");
     let c = sim.counts;
     let noise = c.praise + c.small_talk + c.new_questions + c.contradictions;
+    assert_eq!((c.about_another, c.wrong_corrections), (0, 0));
     assert!(noise * 100 >= n * 15, "{c:?}");
     assert!((25..=40).contains(&(c.corrected * 100 / n)), "{c:?}");
     assert_eq!(c.complaints + c.obeyed_at_once + noise, n);
@@ -80,7 +81,7 @@ fn the_seed_decides_everything() {
 
 #[test]
 fn texts_are_distinct_and_rules_are_voiced_in_twenty_ways() {
-    for d in domains() {
+    for d in all_domains() {
         let distinct = |list: &[&str]| list.iter().collect::<BTreeSet<_>>().len() == list.len();
         assert!(
             distinct(d.topics) && distinct(d.held_out) && distinct(d.complaints) && distinct(d.users),
@@ -134,7 +135,7 @@ fn files_read_back() {
 #[test]
 fn most_phrasings_compile_to_the_house_rule_and_noise_does_not() {
     let (mut said, mut right, mut wrong) = (0, 0, Vec::new());
-    for d in domains() {
+    for d in all_domains() {
         for complaint in d.complaints {
             let found = uno_learn::distil::sentence::split(complaint).into_iter().filter_map(check::compile);
             let found: Vec<_> = found.filter(|c| c.confidence >= 0.6).map(|c| c.check).collect();
@@ -150,4 +151,66 @@ fn most_phrasings_compile_to_the_house_rule_and_noise_does_not() {
     }
     println!("{right} of {said}\n{}", wrong.join("\n"));
     assert!(right * 100 >= said * 80, "{right} of {said}: {wrong:#?}");
+}
+
+#[test]
+fn chinese_rules_compile_to_their_checks() {
+    for d in chinese_domains() {
+        for complaint in d.complaints {
+            let found = check::compile(complaint).map(|c| c.check);
+            assert_eq!(found.as_ref(), Some(&d.check), "{complaint}");
+        }
+        assert!(d.topics.iter().all(|t| !d.held_out.contains(t)), "{}", d.name);
+    }
+    let options = SimulateOptions { per_domain: 10, held_out: 4, ..SimulateOptions::default() };
+    let sim = simulate_in(
+        &chinese_domains(),
+        &options,
+        &Parrot("先洗米。再加水。然后煮二十分钟。"),
+        &mut |_, _| {},
+    )
+    .unwrap();
+    assert!(sim.records.iter().all(|r| r.lang == Lang::Zh));
+    assert_eq!((sim.records.len(), sim.held_out.len()), (20, 8));
+}
+
+#[test]
+fn the_benchmarks_noise_has_five_kinds_in_its_share() {
+    for noise in [0.0, 0.3, 0.5] {
+        let options = SimulateOptions {
+            noise,
+            noise_kinds: NoiseKind::OF_BENCHMARK.to_vec(),
+            per_domain: 30,
+            ..SimulateOptions::default()
+        };
+        let sim = simulate_in(&all_domains(), &options, &Parrot(ANSWER), &mut |_, _| {}).unwrap();
+        let c = sim.counts;
+        let kinds = [c.praise, c.small_talk, c.contradictions, c.about_another, c.wrong_corrections];
+        let share = kinds.iter().sum::<usize>() as f64 / sim.records.len() as f64;
+        assert!((share - noise).abs() < 0.02, "{noise}: {c:?}");
+        assert!(kinds.iter().all(|n| (*n > 0) == (noise > 0.0)), "{noise}: {c:?}");
+        // A wrong correction is answered by something that does not obey the house rule of its domain.
+        for domain in all_domains() {
+            let own = sim.records.iter().filter(|r| r.id.starts_with(domain.name));
+            let voiced = |r: &&Record| !domain.complaints.iter().any(|c| r.feedback_turns().any(|t| t == *c));
+            for r in own.filter(voiced) {
+                assert!(!r.feedback().is_empty(), "{}", r.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_logs_are_still_what_the_default_options_script() {
+    let lines = include_str!("../../../../examples/logs/conversations.jsonl").lines();
+    let logged: HashMap<String, String> = lines
+        .filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok())
+        .map(|v| (v["id"].as_str().unwrap().into(), v["messages"][0]["content"].as_str().unwrap().into()))
+        .collect();
+    let (domains, options) = (domains(), SimulateOptions::default());
+    let scripted: Vec<Script> = (0..domains.len()).flat_map(|i| scripts(&domains, i, &options)).collect();
+    assert_eq!(scripted.len(), logged.len());
+    for script in scripted {
+        assert_eq!(logged.get(&script.id), Some(&script.question), "{}", script.id);
+    }
 }

@@ -1,7 +1,7 @@
 //! A frozen linear layer with LoRA beside it: y = x Wᵀ + bias + scale · (mask(x) Aᵀ) Bᵀ, and its backward.
 
 use super::workspace::sized;
-use super::{Linear, Precision};
+use super::{Linear, Products};
 use crate::kernel::activation::add_bias;
 use crate::kernel::dropout::{Dropout, Mask};
 use crate::kernel::matrix::{Mat, MatMut};
@@ -24,19 +24,19 @@ impl LayerDropout {
 impl Linear {
     /// `y` [n, out] = x Wᵀ + bias.
     pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
-        self.frozen(how.precision).forward(n, x, y, how);
+        self.frozen(Products::both(how.precision)).forward(n, x, y, how);
         if let Some(bias) = &self.bias {
             add_bias(&mut y[..n * self.out], self.out, bias);
         }
     }
 
     /// `dx` [n, in] = dy W.
-    pub(crate) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], precision: Precision) {
-        self.frozen(precision).backward(n, dy, dx, 1.0);
+    pub(crate) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], products: Products) {
+        self.frozen(products).backward(n, dy, dx, 1.0);
     }
 }
 
-/// Adds the LoRA part of a group to `y` [n, group output]; `inner` keeps x Aᵀ for the backward.
+/// Adds the LoRA part of a group to `y` [n, group output]; `inner` is scratch.
 pub(crate) fn lora_forward(
     group: &GroupWeights<'_>,
     n: usize,
@@ -46,8 +46,21 @@ pub(crate) fn lora_forward(
     dropout: Option<(LayerDropout, &mut Vec<f32>)>,
     how: How,
 ) {
-    let (input, output, width) = (group.shape.input, group.shape.output, group.width());
-    let inner = sized(inner, n * width);
+    let inner = sized(inner, n * group.width());
+    lora_inner(group, n, x, inner, dropout, how);
+    lora_outer(group, n, inner, y, how);
+}
+
+/// First half of [`lora_forward`]: `inner` [n, width] = mask(x) Aᵀ of all slots, which the backward needs too.
+pub(crate) fn lora_inner(
+    group: &GroupWeights<'_>,
+    n: usize,
+    x: &[f32],
+    inner: &mut [f32],
+    dropout: Option<(LayerDropout, &mut Vec<f32>)>,
+    how: How,
+) {
+    let (input, width) = (group.shape.input, group.width());
     match dropout {
         None => {
             let out = MatMut::dense(inner, n, width);
@@ -62,9 +75,14 @@ pub(crate) fn lora_forward(
             }
         }
     }
+}
+
+/// Second half of [`lora_forward`]: `y` += scale · inner Bᵀ.
+pub(crate) fn lora_outer(group: &GroupWeights<'_>, n: usize, inner: &[f32], y: &mut [f32], how: How) {
+    let width = group.width();
     for (i, slot) in group.shape.slots.iter().enumerate() {
         let u = Mat::strided(&inner[i * group.rank..], n, group.rank, width);
-        let out = MatMut::strided(&mut y[slot.column..], n, slot.out, output);
+        let out = MatMut::strided(&mut y[slot.column..], n, slot.out, group.shape.output);
         linear(out, Into::Add, u, group.b(i), group.scale, how);
     }
 }

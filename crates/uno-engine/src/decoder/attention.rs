@@ -1,5 +1,6 @@
 //! Causal attention over packed segments. Scores of a segment are computed in blocks of query rows, each against the keys
-//! that its last row may see, so that hardly any work goes into what the causal mask hides.
+//! that its last row may see, so that hardly any work goes into what the causal mask hides. No block outlives its use: the
+//! backward computes it again, so that memory grows with the length of a sequence and not with its square.
 
 use rayon::prelude::*;
 
@@ -13,9 +14,9 @@ use crate::kernel::softmax::softmax;
 /// Query rows per block.
 pub(super) const BLOCK: usize = 64;
 
-/// Probabilities of all segments and heads: how many numbers, and how many per head of a segment.
-pub(super) fn probabilities(segment: &Segment) -> usize {
-    segment.rows.len() * segment.keys()
+/// Numbers of the largest block of scores of a segment.
+pub(super) fn block_of_scores(segment: &Segment) -> usize {
+    segment.rows.len().min(BLOCK) * segment.keys()
 }
 
 /// Where the parts of a row of q | k | v begin.
@@ -68,66 +69,72 @@ pub(super) fn runs(segment: &Segment, last: usize) -> impl Iterator<Item = (usiz
     [prefix, own].into_iter().filter(|(_, n, _)| *n > 0)
 }
 
-/// One head of one segment: fills `probabilities` [rows, keys] and `out` [rows, head_dim].
-fn one(
+/// Attention probabilities of `n` rows of a segment from its row `from` into `block` [n, seen], where `seen` counts the keys
+/// that the last of them sees.
+pub(super) fn probabilities(
     columns: &Columns,
     qkv: &[f32],
-    segment: &Segment,
-    head: usize,
-    probabilities: &mut [f32],
-    out: &mut [f32],
+    (segment, head): (&Segment, usize),
+    (from, n): (usize, usize),
+    block: &mut [f32],
 ) {
-    let (rows, keys, dim) = (segment.rows.len(), segment.keys(), columns.head_dim);
+    let seen = segment.prefix.len() + from + n;
+    let q = columns.q(qkv, head, segment.rows.start + from, n);
+    for (first, count, column) in runs(segment, from + n) {
+        let scores = MatMut::strided(&mut block[column..], n, count, seen);
+        let k = columns.k(qkv, head, first, count);
+        matmul(scores, Into::Set, q, k.t(), columns.scale, Threads::One);
+    }
+    for (i, row) in block.chunks_exact_mut(seen).enumerate() {
+        let (visible, hidden) = row.split_at_mut(segment.prefix.len() + from + i + 1);
+        softmax(visible);
+        hidden.fill(0.0);
+    }
+}
+
+/// One head of one segment into `out` [rows, head_dim]; `scores` is scratch.
+fn one(columns: &Columns, qkv: &[f32], segment: &Segment, head: usize, scores: &mut [f32], out: &mut [f32]) {
+    let (rows, dim) = (segment.rows.len(), columns.head_dim);
     for from in (0..rows).step_by(BLOCK) {
         let n = BLOCK.min(rows - from);
-        let block = &mut probabilities[from * keys..(from + n) * keys];
-        let q = columns.q(qkv, head, segment.rows.start + from, n);
-        for (first, count, column) in runs(segment, from + n) {
-            let scores = MatMut::strided(&mut block[column..], n, count, keys);
-            let k = columns.k(qkv, head, first, count);
-            matmul(scores, Into::Set, q, k.t(), columns.scale, Threads::One);
-        }
-        for (i, row) in block.chunks_exact_mut(keys).enumerate() {
-            let (seen, hidden) = row.split_at_mut(segment.prefix.len() + from + i + 1);
-            softmax(seen);
-            hidden.fill(0.0);
-        }
+        let seen = segment.prefix.len() + from + n;
+        let block = &mut scores[..n * seen];
+        probabilities(columns, qkv, (segment, head), (from, n), block);
         let mut into = Into::Set;
         for (first, count, column) in runs(segment, from + n) {
             let out = MatMut::dense(&mut out[from * dim..], n, dim);
-            let p = Mat::strided(&block[column..], n, count, keys);
+            let p = Mat::strided(&block[column..], n, count, seen);
             matmul(out, into, p, columns.v(qkv, head, first, count), 1.0, Threads::One);
             into = Into::Add;
         }
     }
 }
 
-/// Heads' outputs [n, q_dim] from q | k | v; keeps the probabilities for the backward.
+/// Heads' outputs [n, q_dim] from q | k | v.
 pub(super) fn forward(
     columns: &Columns,
     segments: &[Segment],
     qkv: &[f32],
-    kept: &mut Vec<f32>,
-    head_major: &mut Vec<f32>,
+    (score_buffer, head_major): (&mut Vec<f32>, &mut Vec<f32>),
     out: &mut [f32],
 ) {
     let (dim, heads) = (columns.head_dim, columns.heads);
-    let total: usize = segments.iter().map(probabilities).sum();
+    let block = segments.iter().map(block_of_scores).sum::<usize>();
     let n = out.len() / columns.q_dim;
     let mut tasks = Vec::with_capacity(segments.len() * heads);
-    let (mut p, mut o) = (sized(kept, heads * total), sized(head_major, heads * n * dim));
+    let (mut s, mut o) = (sized(score_buffer, heads * block), sized(head_major, heads * n * dim));
     for segment in segments {
         for head in 0..heads {
-            let (p_task, p_rest) = p.split_at_mut(probabilities(segment));
+            let (s_task, s_rest) = s.split_at_mut(block_of_scores(segment));
             let (o_task, o_rest) = o.split_at_mut(segment.rows.len() * dim);
-            tasks.push((segment, head, p_task, o_task));
-            (p, o) = (p_rest, o_rest);
+            tasks.push((segment, head, s_task, o_task));
+            (s, o) = (s_rest, o_rest);
         }
     }
     tasks
         .into_par_iter()
         .with_max_len(1)
-        .for_each(|(segment, head, p, o)| one(columns, qkv, segment, head, p, o));
+        .for_each(|(segment, head, s, o)| one(columns, qkv, segment, head, s, o));
     let mut from = 0;
     for segment in segments {
         for head in 0..heads {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::attention::{BLOCK, Columns, probabilities, runs};
+use super::attention::{BLOCK, Columns, block_of_scores, probabilities, runs};
 use super::packed::Segment;
 use super::workspace::sized;
 use crate::kernel::activation::add;
@@ -10,54 +10,45 @@ use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::product::{Into, Threads, matmul};
 use crate::kernel::softmax::softmax_backward;
 
-/// Buffers of one head: gradients of its q, k and v [n, head_dim] each, and of a block of scores.
+/// Buffers of one head: gradients of its q, k and v [n, head_dim] each; a block of probabilities and of its gradient.
 struct HeadTask<'a> {
     head: usize,
     dq: &'a mut [f32],
     dk: &'a mut [f32],
     dv: &'a mut [f32],
+    p: &'a mut [f32],
     d_scores: &'a mut [f32],
 }
 
 /// All segments of one head. Query heads that share a key/value head are summed by the caller.
-fn one(
-    columns: &Columns,
-    segments: &[Segment],
-    qkv: &[f32],
-    kept: &[f32],
-    d_heads: &[f32],
-    task: HeadTask<'_>,
-) {
-    let HeadTask { head, dq, dk, dv, d_scores } = task;
+fn one(columns: &Columns, segments: &[Segment], qkv: &[f32], d_heads: &[f32], task: HeadTask<'_>) {
+    let HeadTask { head, dq, dk, dv, p, d_scores } = task;
     let dim = columns.head_dim;
-    let mut before = 0;
     for segment in segments {
-        let (rows, keys) = (segment.rows.len(), segment.keys());
-        let all = &kept[before + head * probabilities(segment)..][..probabilities(segment)];
-        before += columns.heads * probabilities(segment);
+        let rows = segment.rows.len();
         for from in (0..rows).step_by(BLOCK) {
             let n = BLOCK.min(rows - from);
+            let seen = segment.prefix.len() + from + n;
             let row = segment.rows.start + from;
-            let p = &all[from * keys..(from + n) * keys];
+            let (p, d_scores) = (&mut p[..n * seen], &mut d_scores[..n * seen]);
+            probabilities(columns, qkv, (segment, head), (from, n), p);
             let d_out = Mat::strided(&d_heads[row * columns.q_dim + head * dim..], n, dim, columns.q_dim);
-            let d_scores = &mut d_scores[..n * keys];
             for (first, count, column) in runs(segment, from + n) {
-                let d_p = MatMut::strided(&mut d_scores[column..], n, count, keys);
+                let d_p = MatMut::strided(&mut d_scores[column..], n, count, seen);
                 matmul(d_p, Into::Set, d_out, columns.v(qkv, head, first, count).t(), 1.0, Threads::One);
-                let p = Mat::strided(&p[column..], n, count, keys);
+                let p = Mat::strided(&p[column..], n, count, seen);
                 let dv = MatMut::dense(&mut dv[first * dim..], count, dim);
                 matmul(dv, Into::Add, p.t(), d_out, 1.0, Threads::One);
             }
-            for (i, d) in d_scores.chunks_exact_mut(keys).enumerate() {
-                // Columns past the block are stale memory; those past the row are masked by p = 0.
-                let seen = segment.prefix.len() + from + i + 1;
-                softmax_backward(&p[i * keys..i * keys + seen], &mut d[..seen], columns.scale);
-                d[seen..].fill(0.0);
+            for (i, (p, d)) in p.chunks_exact(seen).zip(d_scores.chunks_exact_mut(seen)).enumerate() {
+                let visible = segment.prefix.len() + from + i + 1;
+                softmax_backward(&p[..visible], &mut d[..visible], columns.scale);
+                d[visible..].fill(0.0);
             }
             let q = columns.q(qkv, head, row, n);
             let mut into = Into::Set;
             for (first, count, column) in runs(segment, from + n) {
-                let d = Mat::strided(&d_scores[column..], n, count, keys);
+                let d = Mat::strided(&d_scores[column..], n, count, seen);
                 let dq = MatMut::dense(&mut dq[row * dim..], n, dim);
                 matmul(dq, into, d, columns.k(qkv, head, first, count), 1.0, Threads::One);
                 into = Into::Add;
@@ -78,26 +69,27 @@ fn one(
 pub(super) fn backward(
     columns: &Columns,
     segments: &[Segment],
-    (qkv, kept, d_heads): (&[f32], &[f32], &[f32]),
+    (qkv, d_heads): (&[f32], &[f32]),
     (buffer, score_buffer): (&mut Vec<f32>, &mut Vec<f32>),
     d_qkv: &mut [f32],
 ) {
     let (heads, dim) = (columns.heads, columns.head_dim);
     let n = d_qkv.len() / columns.stride;
-    let block = BLOCK * segments.iter().map(Segment::keys).max().unwrap_or(0);
+    let block = segments.iter().map(block_of_scores).max().unwrap_or(0);
     let gradients = sized(buffer, heads * 3 * n * dim);
-    let scores = sized(score_buffer, heads * block);
+    let scores = sized(score_buffer, heads * 2 * block);
     gradients
         .par_chunks_mut(3 * n * dim)
-        .zip(scores.par_chunks_mut(block.max(1)))
+        .zip(scores.par_chunks_mut(2 * block.max(1)))
         .enumerate()
         .with_max_len(1)
-        .for_each(|(head, (gradients, d_scores))| {
+        .for_each(|(head, (gradients, scores))| {
+            let (p, d_scores) = scores.split_at_mut(block);
             let (dq, rest) = gradients.split_at_mut(n * dim);
             let (dk, dv) = rest.split_at_mut(n * dim);
             dk.fill(0.0);
             dv.fill(0.0);
-            one(columns, segments, qkv, kept, d_heads, HeadTask { head, dq, dk, dv, d_scores });
+            one(columns, segments, qkv, d_heads, HeadTask { head, dq, dk, dv, p, d_scores });
         });
     let gradients = &*gradients;
     d_qkv.par_chunks_mut(columns.stride).enumerate().for_each(|(row, out)| {

@@ -1,9 +1,11 @@
 //! Forward of one transformer block over the rows of a pass.
 
-use super::adapted::{LayerDropout, lora_forward};
+use super::adapted::{LayerDropout, lora_inner, lora_outer};
 use super::attention::{self, Columns};
 use super::packed::Segment;
-use super::workspace::{Saved, Scratch, sized};
+use super::precision::Products;
+use super::saved::Saved;
+use super::workspace::{Scratch, sized};
 use super::{Block, HeadNorms};
 use crate::config::ModelConfig;
 use crate::kernel::activation::{add, swiglu};
@@ -22,8 +24,10 @@ pub(super) struct Pass<'a> {
     pub(super) n: usize,
     pub(super) adapter: Option<&'a LoraWeights>,
     pub(super) dropout: Option<Dropout>,
-    /// How frozen weights multiply.
+    /// How the forward multiplies.
     pub(super) how: How,
+    /// In what frozen weights multiply, by direction.
+    pub(super) products: Products,
 }
 
 impl Pass<'_> {
@@ -38,12 +42,27 @@ impl Pass<'_> {
         group: Group,
         x: &[f32],
         y: &mut [f32],
-        inner: &mut [Vec<f32>; 4],
+        inner: &mut [&mut [f32]; 4],
+        dropped: &mut Vec<f32>,
+    ) {
+        self.adapt_inner(layer, group, x, inner, dropped);
+        if let Some(weights) = self.adapter.and_then(|a| a.group(layer, group)) {
+            lora_outer(&weights, self.n, inner[group as usize], y, How::FAST);
+        }
+    }
+
+    /// The part of [`Pass::adapt`] that the backward needs.
+    fn adapt_inner(
+        &self,
+        layer: usize,
+        group: Group,
+        x: &[f32],
+        inner: &mut [&mut [f32]; 4],
         dropped: &mut Vec<f32>,
     ) {
         if let Some(weights) = self.adapter.and_then(|a| a.group(layer, group)) {
             let dropout = self.dropout(layer).map(|d| (d, dropped));
-            lora_forward(&weights, self.n, x, y, &mut inner[group as usize], dropout, How::FAST);
+            lora_inner(&weights, self.n, x, inner[group as usize], dropout, How::FAST);
         }
     }
 }
@@ -72,32 +91,59 @@ pub(crate) fn norm_heads(
 
 impl Block {
     /// `scratch.x` [n, hidden] becomes the block's output; `saved` keeps what [`Block::backward`] needs.
-    pub(super) fn forward(&self, pass: &Pass<'_>, layer: usize, saved: &mut Saved, scratch: &mut Scratch) {
+    pub(super) fn forward(
+        &self,
+        pass: &Pass<'_>,
+        layer: usize,
+        saved: &mut Saved<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let (n, hidden) = (pass.n, pass.config.hidden_size);
+        saved.input.copy_from_slice(&scratch.x[..n * hidden]);
+        self.until_activation(pass, layer, saved, scratch);
+        let Scratch { x, projected, activation, dropped, .. } = scratch;
+        let projected = &mut projected[..n * hidden];
+        self.down.forward(n, activation, projected, pass.how);
+        pass.adapt(layer, Group::MlpOut, activation, projected, &mut saved.inner, dropped);
+        add_rows(&mut x[..n * hidden], projected);
+    }
+
+    /// Fills `saved` again from its input, with the very numbers of [`Block::forward`]. The block's output is left out: its
+    /// product is a quarter of the block's work, and the backward does not need it.
+    pub(super) fn recompute(
+        &self,
+        pass: &Pass<'_>,
+        layer: usize,
+        saved: &mut Saved<'_>,
+        scratch: &mut Scratch,
+    ) {
+        sized(&mut scratch.x, saved.input.len()).copy_from_slice(saved.input);
+        self.until_activation(pass, layer, saved, scratch);
+        let Scratch { activation, dropped, .. } = scratch;
+        pass.adapt_inner(layer, Group::MlpOut, activation, &mut saved.inner, dropped);
+    }
+
+    /// Attention, which is added to `scratch.x`, and the MLP up to `scratch.activation`.
+    fn until_activation(&self, pass: &Pass<'_>, layer: usize, saved: &mut Saved<'_>, scratch: &mut Scratch) {
         let (config, n) = (pass.config, pass.n);
         let (hidden, inner_size) = (config.hidden_size, config.intermediate_size);
         let columns = Columns::new(config);
         let x = &mut scratch.x[..n * hidden];
-        let Saved { inner, .. } = saved;
+        let Saved { inner, qkv, heads, gate_up, .. } = saved;
 
-        sized(&mut saved.input, n * hidden).copy_from_slice(x);
         let normed = sized(&mut scratch.normed, n * hidden);
-        norm::forward(x, &self.attention_norm, config.norm_eps, normed, sized(&mut saved.input_inverse, n));
-        let qkv = sized(&mut saved.qkv, n * columns.stride);
+        norm::forward(x, &self.attention_norm, config.norm_eps, normed, saved.input_inverse);
         self.qkv.forward(n, normed, qkv, pass.how);
         pass.adapt(layer, Group::AttentionIn, normed, qkv, inner, &mut scratch.dropped);
         if let Some(norms) = &self.head_norms {
-            let raw = sized(&mut saved.raw_qk, n * (columns.q_dim + columns.kv_dim));
-            let inverse = sized(&mut saved.qk_inverse, n * (config.heads + config.kv_heads));
-            norm_heads(config, norms, qkv, raw, inverse);
+            norm_heads(config, norms, qkv, saved.raw_qk, saved.qk_inverse);
         }
         rotate(qkv, columns.stride, columns.q_dim + columns.kv_dim, columns.head_dim, &pass.angles, 1.0);
-        let heads = sized(&mut saved.heads, n * columns.q_dim);
         attention::forward(
             &columns,
             pass.segments,
             qkv,
-            &mut saved.probabilities,
-            &mut scratch.head_major,
+            (&mut scratch.scores, &mut scratch.head_major),
             heads,
         );
         let projected = sized(&mut scratch.projected, n * hidden);
@@ -105,16 +151,11 @@ impl Block {
         pass.adapt(layer, Group::AttentionOut, heads, projected, inner, &mut scratch.dropped);
         add_rows(x, projected);
 
-        sized(&mut saved.middle, n * hidden).copy_from_slice(x);
-        norm::forward(x, &self.mlp_norm, config.norm_eps, normed, sized(&mut saved.middle_inverse, n));
-        let gate_up = sized(&mut saved.gate_up, n * 2 * inner_size);
+        saved.middle.copy_from_slice(x);
+        norm::forward(x, &self.mlp_norm, config.norm_eps, normed, saved.middle_inverse);
         self.gate_up.forward(n, normed, gate_up, pass.how);
         pass.adapt(layer, Group::MlpIn, normed, gate_up, inner, &mut scratch.dropped);
-        let activation = sized(&mut scratch.activation, n * inner_size);
-        swiglu(gate_up, inner_size, activation);
-        self.down.forward(n, activation, projected, pass.how);
-        pass.adapt(layer, Group::MlpOut, activation, projected, inner, &mut scratch.dropped);
-        add_rows(x, projected);
+        swiglu(gate_up, inner_size, sized(&mut scratch.activation, n * inner_size));
     }
 }
 

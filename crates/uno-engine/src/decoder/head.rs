@@ -14,17 +14,17 @@ use crate::kernel::softmax::log_probability;
 /// Logits are computed for so many rows at a time that they take about this many numbers.
 const CHUNK: usize = 6 << 20;
 
+/// Rows of logits to hold at a time.
+pub(super) fn chunk(vocab: usize) -> usize {
+    (CHUNK / vocab).clamp(16, 256)
+}
+
 /// The head's weight [vocab, hidden], as passes multiply with it.
 pub(super) struct Head<'a> {
     pub(super) frozen: Frozen<'a>,
 }
 
 impl Head<'_> {
-    /// Rows of logits to hold at a time.
-    fn chunk(&self) -> usize {
-        (CHUNK / self.frozen.out).clamp(16, 256)
-    }
-
     /// Log-probability of each target given its row of `h` [targets, hidden]. With `slopes` [targets, hidden], also the
     /// gradient of each with respect to its row.
     pub(super) fn log_probabilities(
@@ -36,7 +36,7 @@ impl Head<'_> {
     ) -> Vec<f32> {
         let Frozen { weight, out: vocab, input: hidden, .. } = self.frozen;
         let mut result = vec![0.0; targets.len()];
-        let chunk = self.chunk();
+        let chunk = chunk(vocab);
         for from in (0..targets.len()).step_by(chunk) {
             let n = chunk.min(targets.len() - from);
             let (rows, targets) = (&h[from * hidden..(from + n) * hidden], &targets[from..from + n]);

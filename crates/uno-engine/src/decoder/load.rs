@@ -129,6 +129,7 @@ pub(super) fn load(store: &TensorStore) -> Result<Decoder, EngineError> {
         generation: Precision::F32,
         headless,
         hash,
+        bytes: store.loaded_bytes(),
         config,
     })
 }

@@ -13,7 +13,9 @@ mod head;
 mod load;
 mod packed;
 mod passes;
+mod plan;
 mod precision;
+mod saved;
 mod workspace;
 
 use std::path::Path;
@@ -25,7 +27,8 @@ use crate::weights::TensorStore;
 
 pub use crate::kernel::dropout::Dropout;
 pub use packed::Packed;
-pub use precision::Precision;
+pub use plan::PassMemory;
+pub use precision::{Precision, Products};
 pub use workspace::Workspace;
 
 use precision::Packs;
@@ -78,6 +81,7 @@ pub struct Decoder {
     head_packs: Packs,
     generation: Precision,
     hash: String,
+    bytes: usize,
 }
 
 /// Scores of the next token for some rows.
@@ -144,6 +148,11 @@ impl Decoder {
             return Err(EngineError::Input(what.into()));
         }
         Ok(())
+    }
+
+    /// Memory that the weights take, in bytes; bf16 packs of training come on top.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The output head, [vocab, hidden].

@@ -2,8 +2,9 @@
 
 use super::block::Pass;
 use super::head::Head;
-use super::workspace::{Saved, Workspace, sized};
-use super::{Decoder, Dropout, Logits, Packed, Precision};
+use super::saved::{SavedPlan, SavedShape};
+use super::workspace::{Workspace, sized};
+use super::{Decoder, Dropout, Logits, Packed, Products};
 use crate::error::EngineError;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
@@ -36,7 +37,7 @@ impl Decoder {
         adapter: Option<&LoraWeights>,
         ws: &mut Workspace,
     ) -> Result<Vec<f32>, EngineError> {
-        let pass = self.pass(packed, adapter, None, ws.precision)?;
+        let pass = self.pass(packed, adapter, None, ws.products)?;
         in_pool(|| {
             self.blocks_forward(&pass, packed, ws, false)?;
             self.gather(packed, ws);
@@ -67,7 +68,7 @@ impl Decoder {
         if dropout.is_some_and(|d| !(0.0..1.0).contains(&d.p)) {
             return Err(EngineError::Input("dropout must be in [0, 1)".into()));
         }
-        let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0), ws.precision)?;
+        let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0), ws.products)?;
         let (targets, hidden) = (packed.targets(), self.config.hidden_size);
         let log_probabilities = in_pool(|| {
             self.blocks_forward(&pass, packed, ws, true)?;
@@ -89,7 +90,12 @@ impl Decoder {
         in_pool(|| {
             self.head_backward(packed, &derivatives, ws);
             for (layer, block) in self.blocks.iter().enumerate().rev() {
-                block.backward(&pass, layer, &ws.saved[layer], &mut ws.scratch, grads);
+                let keeps = ws.activations.plan.keeps(layer);
+                let mut saved = ws.activations.of(layer);
+                if !keeps {
+                    block.recompute(&pass, layer, &mut saved, &mut ws.scratch);
+                }
+                block.backward(&pass, layer, &saved, &mut ws.scratch, grads);
             }
         });
         Ok(())
@@ -102,7 +108,7 @@ impl Decoder {
     pub fn logits(&self, ids: &[u32], adapter: Option<&LoraWeights>) -> Result<Logits, EngineError> {
         let mut packed = Packed::new();
         packed.push_prompt(ids);
-        let pass = self.pass(&packed, adapter, None, Precision::F32)?;
+        let pass = self.pass(&packed, adapter, None, Products::default())?;
         let (n, hidden, vocab) = (ids.len(), self.config.hidden_size, self.config.vocab_size);
         in_pool(|| {
             let mut ws = Workspace::default();
@@ -118,7 +124,7 @@ impl Decoder {
     }
 
     fn output(&self, pass: &Pass<'_>) -> Head<'_> {
-        Head { frozen: self.frozen_head(pass.how.precision) }
+        Head { frozen: self.frozen_head(pass.products) }
     }
 
     fn pass<'a>(
@@ -126,7 +132,7 @@ impl Decoder {
         packed: &'a Packed,
         adapter: Option<&'a LoraWeights>,
         dropout: Option<Dropout>,
-        precision: Precision,
+        products: Products,
     ) -> Result<Pass<'a>, EngineError> {
         self.need_head()?;
         packed.check(&self.config)?;
@@ -141,11 +147,13 @@ impl Decoder {
             n: packed.tokens(),
             adapter,
             dropout,
-            how: How { precision, ..How::FAST },
+            how: How { precision: products.forward, ..How::FAST },
+            products,
         })
     }
 
-    /// Embeds and runs all blocks; the residual stream ends up in `ws.scratch.x`. With `keep`, each block's activations stay.
+    /// Embeds and runs all blocks; the residual stream ends up in `ws.scratch.x`. With `keep`, each block's activations stay, as
+    /// far as the workspace's limit allows.
     fn blocks_forward(
         &self,
         pass: &Pass<'_>,
@@ -154,13 +162,12 @@ impl Decoder {
         keep: bool,
     ) -> Result<(), EngineError> {
         self.embed(packed.ids.iter(), sized(&mut ws.scratch.x, pass.n * self.config.hidden_size))?;
-        let needed = if keep { self.blocks.len() } else { 1 };
-        if ws.saved.len() < needed {
-            ws.saved.resize_with(needed, Saved::default);
-        }
+        let shape = SavedShape::new(&self.config, pass.adapter.map(|a| &a.layout));
+        let blocks = if keep { self.blocks.len() } else { 1 };
+        ws.activations.begin(SavedPlan::new(shape, pass.n, blocks, ws.limit));
         for (layer, block) in self.blocks.iter().enumerate() {
-            let saved = &mut ws.saved[if keep { layer } else { 0 }];
-            block.forward(pass, layer, saved, &mut ws.scratch);
+            let mut saved = ws.activations.of(if keep { layer } else { 0 });
+            block.forward(pass, layer, &mut saved, &mut ws.scratch);
         }
         Ok(())
     }

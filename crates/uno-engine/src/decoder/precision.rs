@@ -28,6 +28,27 @@ impl Precision {
     }
 }
 
+/// In what the passes of training multiply with frozen weights, by direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Products {
+    /// Activations: what log-probabilities come from.
+    pub forward: Precision,
+    /// Gradients of activations.
+    pub backward: Precision,
+}
+
+impl Products {
+    /// The same in either direction.
+    pub fn both(precision: Precision) -> Self {
+        Products { forward: precision, backward: precision }
+    }
+
+    /// What this machine makes of it.
+    pub fn effective(self) -> Self {
+        Products { forward: self.forward.effective(), backward: self.backward.effective() }
+    }
+}
+
 /// A frozen matrix packed for either direction, two bytes a weight each, once a product has asked for it.
 #[derive(Debug, Default)]
 pub(crate) struct Packs {
@@ -43,11 +64,18 @@ pub(crate) struct Frozen<'a> {
     pub(super) weight: &'a [f32],
     pub(super) out: usize,
     pub(super) input: usize,
-    /// In bf16, when products are to be.
-    pub(super) packs: Option<&'a Packs>,
+    /// In bf16, when products are to be, by direction.
+    forward: Option<&'a Packs>,
+    backward: Option<&'a Packs>,
 }
 
-impl Frozen<'_> {
+impl<'a> Frozen<'a> {
+    fn new(weight: &'a [f32], [out, input]: [usize; 2], packs: &'a Packs, products: Products) -> Self {
+        let packed = |precision| (precision == Precision::Bf16).then_some(packs);
+        let (forward, backward) = (packed(products.forward), packed(products.backward));
+        Frozen { weight, out, input, forward, backward }
+    }
+
     fn weight(&self) -> Mat<'_> {
         Mat::dense(self.weight, self.out, self.input)
     }
@@ -55,7 +83,7 @@ impl Frozen<'_> {
     /// `y` [n, out] = x Wᵀ.
     pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
         let y = MatMut::dense(y, n, self.out);
-        match self.packs {
+        match self.forward {
             Some(packs) => {
                 let pack = || Packed::new(self.input, self.out, |k, n| self.weight[n * self.input + k]);
                 product(y, x, packs.forward.get_or_init(pack), 1.0);
@@ -67,7 +95,7 @@ impl Frozen<'_> {
     /// `dx` [n, in] = scale · dy W.
     pub(super) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], scale: f32) {
         let dx = MatMut::dense(dx, n, self.input);
-        match self.packs {
+        match self.backward {
             Some(packs) => {
                 let pack = || Packed::new(self.out, self.input, |k, n| self.weight[k * self.input + n]);
                 product(dx, dy, packs.backward.get_or_init(pack), scale);
@@ -80,25 +108,16 @@ impl Frozen<'_> {
 }
 
 impl Linear {
-    pub(super) fn frozen(&self, precision: Precision) -> Frozen<'_> {
-        Frozen {
-            weight: &self.weight,
-            out: self.out,
-            input: self.input,
-            packs: (precision == Precision::Bf16).then_some(&self.packs),
-        }
+    pub(super) fn frozen(&self, products: Products) -> Frozen<'_> {
+        Frozen::new(&self.weight, [self.out, self.input], &self.packs, products)
     }
 }
 
 impl Decoder {
     /// The output head [vocab, hidden].
-    pub(crate) fn frozen_head(&self, precision: Precision) -> Frozen<'_> {
-        Frozen {
-            weight: self.head(),
-            out: self.config.vocab_size,
-            input: self.config.hidden_size,
-            packs: (precision == Precision::Bf16).then_some(&self.head_packs),
-        }
+    pub(crate) fn frozen_head(&self, products: Products) -> Frozen<'_> {
+        let shape = [self.config.vocab_size, self.config.hidden_size];
+        Frozen::new(self.head(), shape, &self.head_packs, products)
     }
 
     /// Lets generation multiply with the frozen weights in `precision`, where this machine can. What is generated then

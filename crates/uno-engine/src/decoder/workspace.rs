@@ -1,51 +1,46 @@
 //! Buffers of a pass, kept between passes: fresh pages cost as much as a layer's arithmetic.
 
-use super::Precision;
+use super::Products;
+use super::saved::Activations;
 
 /// Scratch memory of training and scoring passes. Grows to the largest pass and stays; use one per thread that trains.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    /// What the backward needs of each block (one entry, reused, in a pass without backward).
-    pub(crate) saved: Vec<Saved>,
+    /// What the backward needs of each block (room for one, reused, in a pass without backward).
+    pub(crate) activations: Activations,
     pub(crate) scratch: Scratch,
-    pub(crate) precision: Precision,
+    pub(crate) products: Products,
+    /// See [`Workspace::limit_activations`].
+    pub(crate) limit: Option<usize>,
 }
 
 impl Workspace {
-    /// Buffers of passes that multiply in `precision`, as far as this machine can.
-    pub fn new(precision: Precision) -> Self {
-        Workspace { precision: precision.effective(), ..Workspace::default() }
+    /// Buffers of passes that multiply in `products`, as far as this machine can.
+    pub fn new(products: Products) -> Self {
+        Workspace { products: products.effective(), ..Workspace::default() }
+    }
+
+    /// Lets the backward keep at most so many bytes of blocks' activations, or what one block and the inputs of all need if
+    /// that is more; the rest is computed again, which changes no bit of the gradients. `None`: everything is kept.
+    pub fn limit_activations(&mut self, bytes: Option<usize>) {
+        self.limit = bytes;
+    }
+
+    /// Blocks whose forward the last pass with a backward computed twice.
+    pub fn recomputed_blocks(&self) -> usize {
+        self.activations.plan.recomputed()
+    }
+
+    /// Memory that the buffers take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let scratch: usize = self.scratch.buffers().iter().map(|b| b.capacity() * size_of::<f32>()).sum();
+        self.activations.bytes() + scratch
     }
 
     /// In what its passes multiply.
-    pub fn precision(&self) -> Precision {
-        self.precision
+    pub fn products(&self) -> Products {
+        self.products
     }
-}
-
-/// Activations of one block. Norm outputs and the gated activation are computed again in the backward: they are a third
-/// of the memory and a hundredth of the time.
-#[derive(Debug, Default)]
-pub(crate) struct Saved {
-    /// Input of the block [n, hidden] and 1/rms of its rows.
-    pub(crate) input: Vec<f32>,
-    pub(crate) input_inverse: Vec<f32>,
-    /// q | k | v after norm and rotation [n, q + 2 kv].
-    pub(crate) qkv: Vec<f32>,
-    /// q | k before the head norms [n, q + kv] and the norms' factors (Qwen3 only).
-    pub(crate) raw_qk: Vec<f32>,
-    pub(crate) qk_inverse: Vec<f32>,
-    /// Attention probabilities, per segment and head [rows, keys].
-    pub(crate) probabilities: Vec<f32>,
-    /// Heads' outputs [n, q].
-    pub(crate) heads: Vec<f32>,
-    /// Residual stream after attention [n, hidden] and 1/rms of its rows.
-    pub(crate) middle: Vec<f32>,
-    pub(crate) middle_inverse: Vec<f32>,
-    /// gate | up [n, 2 inner].
-    pub(crate) gate_up: Vec<f32>,
-    /// Inner activations of the LoRA groups [n, slots * rank].
-    pub(crate) inner: [Vec<f32>; 4],
 }
 
 /// Buffers that live for one block only.
@@ -65,10 +60,10 @@ pub(crate) struct Scratch {
     pub(crate) d_gate_up: Vec<f32>,
     pub(crate) d_heads: Vec<f32>,
     pub(crate) d_qkv: Vec<f32>,
-    /// Attention: per-head outputs and gradients, and a block of scores' gradients.
+    /// Attention: per-head outputs and gradients, and blocks of scores and of their gradients.
     pub(crate) head_major: Vec<f32>,
     pub(crate) d_keys_values: Vec<f32>,
-    pub(crate) d_scores: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
     /// Gradient of a LoRA group's inner activation, and its input under dropout.
     pub(crate) d_inner: Vec<f32>,
     pub(crate) dropped: Vec<f32>,
@@ -78,6 +73,36 @@ pub(crate) struct Scratch {
     pub(crate) predicting_inverse: Vec<f32>,
     pub(crate) logits: Vec<f32>,
     pub(crate) slopes: Vec<f32>,
+}
+
+impl Scratch {
+    fn buffers(&self) -> [&Vec<f32>; 20] {
+        let Scratch { x, dx, normed, d_normed, projected, activation, d_activation, d_gate_up, .. } = self;
+        let Scratch { d_heads, d_qkv, head_major, d_keys_values, scores, d_inner, dropped, .. } = self;
+        let Scratch { predicting, predicting_normed, predicting_inverse, logits, slopes, .. } = self;
+        [
+            x,
+            dx,
+            normed,
+            d_normed,
+            projected,
+            activation,
+            d_activation,
+            d_gate_up,
+            d_heads,
+            d_qkv,
+            head_major,
+            d_keys_values,
+            scores,
+            d_inner,
+            dropped,
+            predicting,
+            predicting_normed,
+            predicting_inverse,
+            logits,
+            slopes,
+        ]
+    }
 }
 
 /// The first `n` numbers of a buffer, which grows when it must. Their content is whatever was there.

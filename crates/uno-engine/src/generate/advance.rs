@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::cache::{Cache, KvBlock};
 use super::sequence::Sequence;
 use crate::config::ModelConfig;
+use crate::decoder::Products;
 use crate::decoder::{Block, Decoder, Logits, add_rows, lora_forward, norm_heads};
 use crate::error::EngineError;
 use crate::kernel::activation::swiglu;
@@ -187,7 +188,7 @@ impl Decoder {
         let (hidden, vocab) = (self.config.hidden_size, self.config.vocab_size);
         let n = normed.len() / hidden;
         let mut data = vec![0.0; n * vocab];
-        self.frozen_head(how.precision).forward(n, normed, &mut data, how);
+        self.frozen_head(Products::both(how.precision)).forward(n, normed, &mut data, how);
         data
     }
 }

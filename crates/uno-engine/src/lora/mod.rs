@@ -18,5 +18,5 @@ pub use target::{LoraConfig, Side, Target, TensorName};
 pub use weights::LoraWeights;
 
 pub(crate) use grads::GroupGrads;
-pub(crate) use layout::Group;
+pub(crate) use layout::{Group, Layout};
 pub(crate) use weights::GroupWeights;

@@ -31,6 +31,14 @@ impl LoraWeights {
         Ok(LoraWeights { data: vec![0.0; layout.len()], config, layout })
     }
 
+    /// How many numbers an adapter of this shape has.
+    ///
+    /// # Errors
+    /// As [`LoraWeights::zeros`].
+    pub fn numbers(model: &ModelConfig, config: &LoraConfig) -> Result<usize, EngineError> {
+        Ok(Layout::new(model, config)?.len())
+    }
+
     /// PEFT's start: A uniform in ±1/sqrt(in) (Kaiming uniform with a = sqrt 5), B zero, so that the adapter changes nothing
     /// yet. Each tensor has a random stream of its own: the same seed gives the same tensor whatever the other targets are.
     ///

@@ -5,6 +5,7 @@ pub mod gguf;
 mod hf_config;
 mod map;
 pub mod safetensors_dir;
+mod size;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

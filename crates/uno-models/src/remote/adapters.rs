@@ -276,7 +276,7 @@ impl Drop for VllmAdapters {
 }
 
 /// Loads an adapter and makes sure that the server lists it.
-async fn load_and_list(server: &Server, name: &str, path: &str) -> Result<(), RemoteError> {
+pub(super) async fn load_and_list(server: &Server, name: &str, path: &str) -> Result<(), RemoteError> {
     let adapter_error = |problem: String| RemoteError::Adapter { name: name.to_owned(), problem };
     let listed = |cards: &[super::wire::ModelCard]| cards.iter().any(|c| c.id == name);
     // Left over from an earlier run of ours: the same name is the same content, and the probe checks it.

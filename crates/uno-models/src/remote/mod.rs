@@ -4,6 +4,7 @@
 //! - [`RemoteChat`] has chat completions, JSON-schema constraints, log-probs, adapters,
 //! - [`RemoteEmbedder`] embeddings,
 //! - [`RemoteReranker`] yes/no log-probs of a Qwen3-Reranker, with its template rendered here and a self-test,
+//! - [`AdapterHost`] the same for whoever counts the requests in flight itself,
 //! - [`VllmAdapters`] LoRA adapters loaded into vLLM at run time, used only after a probe.
 //!
 //! Failures that may pass (429, 5xx, lost connections, time-outs) are tried again with growing pauses; everything else
@@ -16,6 +17,7 @@ mod config;
 mod constrain;
 mod embed;
 mod error;
+mod host;
 mod models;
 mod probe;
 mod request;
@@ -32,4 +34,5 @@ pub use chat::RemoteChat;
 pub use config::{ApiKey, PathMap, RemoteConfig};
 pub use embed::RemoteEmbedder;
 pub use error::RemoteError;
+pub use host::{AdapterHost, Held};
 pub use rerank::RemoteReranker;

@@ -14,7 +14,7 @@ use crate::loss::PreferenceMetrics;
 use crate::optim::AdamW;
 
 /// Raised when the meaning of the files changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
 
 /// Counters and results of a run.
@@ -28,8 +28,9 @@ pub(crate) struct Progress {
     pub(crate) position: usize,
     /// Running sums of this epoch.
     pub(crate) sums: EpochSums,
-    /// Loss of the first step.
-    pub(crate) first_loss: Option<f64>,
+    /// Losses of the last steps, for their median, and the lowest median so far.
+    pub(crate) recent_losses: Vec<f64>,
+    pub(crate) usual_loss: Option<f64>,
     /// Steps in a row with an exploded loss.
     pub(crate) exploded: u32,
     /// Epochs done; directories are relative to the run's.

@@ -82,7 +82,16 @@ pub fn dpo_sft(
             }
             dlogp[i] += gradient as f32;
         }
-        pairs.push(PairMetrics { chosen_logp, rejected_logp, chosen_reward, rejected_reward, sigmoid_loss });
+        let (chosen_tokens, rejected_tokens) = (range.chosen.len(), range.rejected.len());
+        pairs.push(PairMetrics {
+            chosen_logp,
+            rejected_logp,
+            chosen_reward,
+            rejected_reward,
+            sigmoid_loss,
+            chosen_tokens,
+            rejected_tokens,
+        });
     }
     let loss = settings.dpo_weight * sigmoid_mean + settings.sft_weight * sft_loss;
     DpoOutput { loss, dlogp, sft_loss, pairs }

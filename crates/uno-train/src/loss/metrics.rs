@@ -15,6 +15,10 @@ pub struct PairMetrics {
     pub rejected_reward: f64,
     /// −log σ(chosen reward − rejected reward).
     pub sigmoid_loss: f64,
+    /// Tokens of the chosen completion.
+    pub chosen_tokens: usize,
+    /// Tokens of the rejected completion.
+    pub rejected_tokens: usize,
 }
 
 impl PairMetrics {
@@ -41,6 +45,12 @@ pub struct PreferenceMetrics {
     pub chosen_logp: f64,
     /// Mean sum of the rejected completions' log-probabilities.
     pub rejected_logp: f64,
+    /// Mean length of the chosen completions, in tokens.
+    #[serde(default)]
+    pub chosen_tokens: f64,
+    /// Mean length of the rejected completions, in tokens.
+    #[serde(default)]
+    pub rejected_tokens: f64,
 }
 
 impl PreferenceMetrics {
@@ -56,6 +66,8 @@ impl PreferenceMetrics {
                 accuracy: f64::from(u8::from(pair.margin() > 0.0)),
                 chosen_logp: pair.chosen_logp,
                 rejected_logp: pair.rejected_logp,
+                chosen_tokens: pair.chosen_tokens as f64,
+                rejected_tokens: pair.rejected_tokens as f64,
             });
         }
         all
@@ -77,7 +89,15 @@ impl PreferenceMetrics {
             accuracy: mix(self.accuracy, other.accuracy),
             chosen_logp: mix(self.chosen_logp, other.chosen_logp),
             rejected_logp: mix(self.rejected_logp, other.rejected_logp),
+            chosen_tokens: mix(self.chosen_tokens, other.chosen_tokens),
+            rejected_tokens: mix(self.rejected_tokens, other.rejected_tokens),
         };
+    }
+
+    /// How much less likely a token of the chosen completions is than under the base, in nats; `beta` is the one that the
+    /// rewards were computed with.
+    pub fn chosen_drop(&self, beta: f64) -> f64 {
+        -self.chosen_reward / (beta * self.chosen_tokens.max(1.0))
     }
 }
 
@@ -93,6 +113,8 @@ mod tests {
             chosen_reward: c,
             rejected_reward: r,
             sigmoid_loss: 0.0,
+            chosen_tokens: 2,
+            rejected_tokens: 4,
         };
         let pairs = [pair(1.0, 0.5), pair(-1.0, 0.25), pair(2.0, 4.0)];
         let whole = PreferenceMetrics::of(&pairs);
@@ -102,6 +124,8 @@ mod tests {
         assert!((whole.accuracy - 1.0 / 3.0).abs() < 1e-12);
         assert!((whole.margin - (0.5 - 1.25 - 2.0) / 3.0).abs() < 1e-12);
         assert!((whole.margin - grouped.margin).abs() < 1e-12);
+        // Rewards of 1, −1 and 2 at β 0.5 are a sum of 2, −2 and 4 nats over two tokens each.
+        assert!((whole.chosen_drop(0.5) + 2.0 / 3.0).abs() < 1e-12);
         assert!((whole.chosen_logp - grouped.chosen_logp).abs() < 1e-12);
     }
 }

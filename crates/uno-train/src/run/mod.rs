@@ -1,5 +1,6 @@
 //! A whole run: from examples to one PEFT checkpoint per epoch, resumable at any moment.
 
+mod collapse;
 mod guard;
 pub(crate) mod output;
 pub(crate) mod prepare;
@@ -16,9 +17,10 @@ use self::prepare::Prepared;
 use self::stepper::{Item, Stepper};
 use crate::checkpoint::{EpochSums, Progress};
 use crate::config::TrainConfig;
-use crate::data::TrainData;
+use crate::data::{Example, TrainData};
 use crate::error::{TrainError, engine};
 use crate::event::{EpochResult, StepEvent, TrainEvent, TrainOutcome};
+use crate::memory::{MemoryPlan, budget_mib};
 use crate::optim::cosine;
 use crate::order::permutation;
 
@@ -30,9 +32,9 @@ use crate::order::permutation;
 /// the end, it returns the outcome at once. With another base, other settings or other data it begins again.
 ///
 /// # Errors
-/// Settings out of range, data that do not fit the loss, no usable example, a directory in use by another run, and
-/// whatever the engine and the file system refuse. A loss that is not finite is no error but ends the run early, with
-/// the finished epochs intact.
+/// Settings out of range, data that do not fit the loss, no usable example, more memory than there is, a directory in use by
+/// another run, and whatever the engine and the file system refuse. A run that goes wrong is no error but
+/// ends early, with the finished epochs intact.
 pub fn train(
     decoder: &Decoder,
     data: &TrainData,
@@ -76,6 +78,16 @@ pub(crate) fn initial(decoder: &Decoder, config: &TrainConfig) -> Result<LoraWei
         .map_err(engine(|| "making an adapter".into()))
 }
 
+/// What the run will take; refuses one that cannot fit.
+pub(crate) fn plan_for(
+    decoder: &Decoder,
+    config: &TrainConfig,
+    examples: (&[Example<'_>], &[Example<'_>]),
+) -> Result<MemoryPlan, TrainError> {
+    let budget = budget_mib(config, decoder.bytes());
+    MemoryPlan::of_examples(decoder.config(), decoder.bytes(), config, examples, budget)
+}
+
 fn run(
     decoder: &Decoder,
     data: &TrainData,
@@ -86,7 +98,8 @@ fn run(
     events: &mut dyn FnMut(&TrainEvent),
 ) -> Result<TrainOutcome, TrainError> {
     let prepared = Prepared::new(decoder, data, validation, config, &initial)?;
-    let mut stepper = Stepper::new(decoder, config, initial);
+    let plan = plan_for(decoder, config, (prepared.examples.as_slice(), prepared.held_out.as_slice()))?;
+    let mut stepper = Stepper::new(decoder, config, initial, plan.limit(config));
     let mut output = Output::open(out_dir, &prepared, &mut stepper, events)?;
     if !output.progress.finished {
         let (items, held_out) =
@@ -192,13 +205,25 @@ impl Trainer<'_, '_, '_> {
             validation_preferences: validation.and_then(|v| v.preferences),
             steps: progress.step,
         };
+        let reason = match collapse::suspected(progress.epochs.last(), &result, self.config) {
+            None => None,
+            Some(suspicion) => {
+                let watched = if self.held_out.is_empty() { &self.items } else { &self.held_out };
+                let (base, adapter) = collapse::answers(self.decoder, &self.stepper.weights, watched)?;
+                collapse::verdict(&suspicion, &base, &adapter)
+            }
+        };
         progress.epochs.push(result.clone());
         progress.epoch = epoch;
         progress.position = 0;
         progress.finished = epoch == self.config.epochs;
         // The log first: lines beyond the resume point are dropped, missing ones would not come back.
         self.output.tell(TrainEvent::Epoch(result))?;
-        self.output.save(&self.stepper)?;
-        Ok(true)
+        match reason {
+            Some(reason) => {
+                self.output.stop(format!("epoch {epoch}: {reason}"), &self.stepper).map(|()| false)
+            }
+            None => self.output.save(&self.stepper).map(|()| true),
+        }
     }
 }

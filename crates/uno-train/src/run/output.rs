@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fs_err as fs;
 
@@ -45,7 +46,8 @@ impl<'e> Output<'e> {
     ) -> Result<Self, TrainError> {
         fs::create_dir_all(dir).map_err(io(OPENING, dir))?;
         let lock = lock(dir).map_err(io(OPENING, dir))?.ok_or_else(|| TrainError::Busy(dir.to_path_buf()))?;
-        let saved = load(dir, &prepared.fingerprint, &mut stepper.weights, &mut stepper.optimizer);
+        let saved =
+            load(dir, &prepared.fingerprint, Arc::make_mut(&mut stepper.weights), &mut stepper.optimizer);
         let (progress, news) = match saved.map_err(io(OPENING, dir))? {
             Saved::Nothing => (Progress::default(), vec![started(prepared)]),
             Saved::Found(progress) if progress.finished => (progress, Vec::new()),

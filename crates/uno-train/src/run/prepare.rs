@@ -6,7 +6,7 @@ use uno_engine::{Decoder, LoraWeights, Precision, Workspace};
 
 use super::output::Output;
 use super::stepper::Item;
-use crate::config::TrainConfig;
+use crate::config::{Checkpointing, TrainConfig};
 use crate::data::{Example, Limits, Refused, TrainData};
 use crate::error::TrainError;
 use crate::event::TrainEvent;
@@ -61,7 +61,8 @@ impl<'a> Prepared<'a> {
                 Example::Preference(pair) => {
                     let references = match &mut references {
                         Some(references) => references,
-                        none => none.insert(References::open(dir, &base_id(decoder, workspace.precision()))?),
+                        none => none
+                            .insert(References::open(dir, &base_id(decoder, workspace.products().forward))?),
                     };
                     let reference = references.of(decoder, pair, example.hash(), workspace)?;
                     output.tell(TrainEvent::Reference { done: items.len() + 1, total })?;
@@ -89,8 +90,14 @@ fn fingerprint(
     examples: &[Example<'_>],
     held_out: &[Example<'_>],
 ) -> String {
-    // How often resume points are written, and what is written for people, changes no weight.
-    let config = TrainConfig { checkpoint_every_steps: 1, tensorboard: false, ..config.clone() };
+    // How often resume points are written, where activations come from and what is written for people change no weight.
+    let config = TrainConfig {
+        checkpoint_every_steps: 1,
+        checkpointing: Checkpointing::Auto,
+        max_memory_mib: 0,
+        tensorboard: false,
+        ..config.clone()
+    };
     let mut hasher = blake3::Hasher::new();
     hasher.update(decoder.hash().as_bytes());
     hasher.update(format!("{config:?}").as_bytes());

@@ -1,4 +1,7 @@
-//! One optimiser step: forward and backward over each micro-batch, clipping, AdamW.
+//! One optimiser step: forward and backward over its micro-batches, clipping, AdamW.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use uno_engine::{Decoder, Dropout, LoraGrads, LoraWeights, Workspace};
 
@@ -8,7 +11,7 @@ use crate::error::{TrainError, engine};
 use crate::loss::{DpoSettings, PairReference, PreferenceMetrics, dpo_sft, sft};
 use crate::optim::{AdamW, clip_factor, global_norm};
 use crate::order::dropout_seed;
-use crate::pack::{pack_completions, pack_preferences};
+use crate::pack::{pack_completions, pack_preferences, passes};
 
 /// An example that is ready for training: pairs carry their reference.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,8 @@ impl<'a> Item<'a> {
 pub(crate) struct Stepper<'a> {
     decoder: &'a Decoder,
     pub(crate) config: &'a TrainConfig,
-    pub(crate) weights: LoraWeights,
+    /// Shared only while the adapter answers a few prompts ([`super::collapse`]).
+    pub(crate) weights: Arc<LoraWeights>,
     pub(crate) optimizer: AdamW,
     pub(crate) gradients: LoraGrads,
     pub(crate) workspace: Workspace,
@@ -52,10 +56,18 @@ impl StepReport {
 }
 
 impl<'a> Stepper<'a> {
-    pub(crate) fn new(decoder: &'a Decoder, config: &'a TrainConfig, weights: LoraWeights) -> Self {
+    /// `limit` bounds the bytes of activations that are kept for the backward.
+    pub(crate) fn new(
+        decoder: &'a Decoder,
+        config: &'a TrainConfig,
+        weights: LoraWeights,
+        limit: Option<usize>,
+    ) -> Self {
         let optimizer = AdamW::new(config.adamw(), weights.as_slice().len());
         let gradients = LoraGrads::zeros_like(&weights);
-        Self { decoder, config, weights, optimizer, gradients, workspace: Workspace::new(config.precision) }
+        let mut workspace = Workspace::new(config.precision.products());
+        workspace.limit_activations(limit);
+        Self { decoder, config, weights: Arc::new(weights), optimizer, gradients, workspace }
     }
 
     /// Gradient of the batch at the current weights. DPO+SFT takes the mean over micro-batches, SFT the mean over all
@@ -70,14 +82,18 @@ impl<'a> Stepper<'a> {
                 Item::Completion(example) => example.completion.len(),
             })
             .sum();
+        let groups: Vec<&[Item<'_>]> = batch.chunks(self.config.micro_batch).collect();
+        let tokens: Vec<usize> =
+            groups.iter().map(|g| g.iter().map(|i| i.example().packed_tokens()).sum()).collect();
         let mut report = StepReport::default();
-        for (number, items) in batch.chunks(self.config.micro_batch).enumerate() {
+        for pass in passes(&tokens, self.config.pack_tokens) {
             let p = self.config.effective_dropout();
             let dropout =
-                (p > 0.0).then(|| Dropout { p, seed: dropout_seed(self.config.seed, step, number) });
+                (p > 0.0).then(|| Dropout { p, seed: dropout_seed(self.config.seed, step, pass.start) });
+            let groups = &groups[pass];
             match self.config.dpo() {
-                Some(settings) => self.preferences(items, &settings, micro_batches, dropout, &mut report)?,
-                None => self.completions(items, completion_tokens, dropout, &mut report)?,
+                Some(settings) => self.preferences(groups, &settings, micro_batches, dropout, &mut report)?,
+                None => self.completions(groups, completion_tokens, dropout, &mut report)?,
             }
         }
         report.grad_norm = global_norm(self.gradients.as_slice());
@@ -87,20 +103,24 @@ impl<'a> Stepper<'a> {
     /// Moves the weights along the gradient of the last [`Stepper::gradient`]. `step` counts from 0.
     pub(crate) fn update(&mut self, report: &StepReport, lr: f64, step: u64) {
         let scale = clip_factor(report.grad_norm, self.config.max_grad_norm);
-        let (weights, gradients) = (self.weights.as_mut_slice(), self.gradients.as_slice());
+        let (weights, gradients) =
+            (Arc::make_mut(&mut self.weights).as_mut_slice(), self.gradients.as_slice());
         self.optimizer.update(weights, gradients, scale, lr, step + 1);
     }
 
+    /// A pass over micro-batches of pairs, each with a loss of its own.
     fn preferences(
         &mut self,
-        items: &[Item<'_>],
+        groups: &[&[Item<'_>]],
         settings: &DpoSettings,
         micro_batches: usize,
         dropout: Option<Dropout>,
         report: &mut StepReport,
     ) -> Result<(), TrainError> {
-        let (examples, references): (Vec<_>, Vec<_>) = items
+        let (examples, references): (Vec<_>, Vec<_>) = groups
             .iter()
+            .copied()
+            .flatten()
             .filter_map(|item| match item {
                 Item::Preference(example, reference) => Some((*example, *reference)),
                 Item::Completion(_) => None,
@@ -110,27 +130,34 @@ impl<'a> Stepper<'a> {
         let share = 1.0 / micro_batches as f64;
         report.tokens += packed.tokens();
         let mut loss = |logps: &[f32]| {
-            let mut output = dpo_sft(logps, packed.targets(), &ranges, &references, settings);
-            report.loss += share * output.loss;
-            report.preferences.merge(&PreferenceMetrics::of(&output.pairs));
-            output.dlogp.iter_mut().for_each(|g| *g *= share as f32);
-            output.dlogp
+            let mut slopes = vec![0.0; logps.len()];
+            for pairs in in_groups(groups) {
+                let (ranges, references) = (&ranges[pairs.clone()], &references[pairs]);
+                let output = dpo_sft(logps, packed.targets(), ranges, references, settings);
+                report.loss += share * output.loss;
+                report.preferences.merge(&PreferenceMetrics::of(&output.pairs));
+                slopes.iter_mut().zip(&output.dlogp).for_each(|(s, g)| *s += share as f32 * g);
+            }
+            slopes
         };
         let gradients = &mut self.gradients;
         self.decoder
             .backward(&packed, &self.weights, dropout, &mut loss, gradients, &mut self.workspace)
-            .map_err(engine(|| training(items)))
+            .map_err(engine(|| training(groups)))
     }
 
+    /// A pass over micro-batches of completions, whose loss is a sum over tokens and does not see the groups.
     fn completions(
         &mut self,
-        items: &[Item<'_>],
+        groups: &[&[Item<'_>]],
         completion_tokens: usize,
         dropout: Option<Dropout>,
         report: &mut StepReport,
     ) -> Result<(), TrainError> {
-        let examples: Vec<_> = items
+        let examples: Vec<_> = groups
             .iter()
+            .copied()
+            .flatten()
             .filter_map(|item| match item {
                 Item::Preference(..) => None,
                 Item::Completion(example) => Some(*example),
@@ -146,11 +173,20 @@ impl<'a> Stepper<'a> {
         let gradients = &mut self.gradients;
         self.decoder
             .backward(&packed, &self.weights, dropout, &mut loss, gradients, &mut self.workspace)
-            .map_err(engine(|| training(items)))
+            .map_err(engine(|| training(groups)))
     }
 }
 
-fn training(items: &[Item<'_>]) -> String {
-    let ids: Vec<_> = items.iter().map(|item| item.example().id()).collect();
+/// Which items of all groups one after another belong to each group.
+fn in_groups(groups: &[&[Item<'_>]]) -> impl Iterator<Item = Range<usize>> {
+    groups.iter().scan(0, |from, group| {
+        let first = *from;
+        *from += group.len();
+        Some(first..*from)
+    })
+}
+
+fn training(groups: &[&[Item<'_>]]) -> String {
+    let ids: Vec<_> = groups.iter().copied().flatten().map(|item| item.example().id()).collect();
     format!("training on record {}", ids.join(", "))
 }

@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uno_engine::{Decoder, LoraGrads, LoraWeights};
-use uno_train::{PreferenceExample, SftExample, TrainConfig, TrainData};
+use uno_train::{PreferenceExample, SftExample, TrainConfig, TrainData, TrainPrecision};
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -68,6 +68,8 @@ pub fn golden_config(adapter: &LoraWeights, base: TrainConfig) -> TrainConfig {
         epochs: 10,
         batch: 3,
         micro_batch: 3,
+        // The goldens are f32 to the last digit.
+        precision: TrainPrecision::F32,
         ..base
     }
 }

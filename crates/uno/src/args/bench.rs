@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Measures the engine and makes simulated logs.
+use super::{EvolutionArgs, LearningArgs, MemoryBenchArgs};
+
+/// Measures the engine and the method, and makes simulated logs.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --json\n  uno bench generate --batch 8 --dtype bf16"
@@ -26,24 +28,50 @@ pub enum BenchCommand {
     Embed(EmbedArgs),
     /// Makes chat logs of simulated users with a house rule per domain
     Simulate(SimulateArgs),
+    /// Does it learn, compared with what, and what does it spoil? On simulated users
+    Learning(LearningArgs),
+    /// What happens over steps with drift: a rule changes, a domain appears late, a burst of noise
+    Evolution(EvolutionArgs),
+    /// MemoryBench: scores results, or runs its protocols
+    Memorybench(MemoryBenchArgs),
 }
 
 /// Measures training.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --limit 16 --json")]
+#[command(
+    after_long_help = "Example:\n  uno bench train --pairs pairs.jsonl --limit 16 --json\n  uno bench train --tokens 12000 --limit 1"
+)]
 pub struct TrainArgs {
-    /// Pairs, one JSON object a line: prompt, chosen, rejected as message lists or texts
-    #[arg(long, value_name = "FILE")]
-    pub pairs: PathBuf,
-    /// Use the first N pairs
+    /// Examples, one JSON object a line: prompt, chosen, rejected (or, for sft, prompt, completion) as message lists or texts
+    #[arg(long, value_name = "FILE", required_unless_present = "tokens", conflicts_with = "tokens")]
+    pub pairs: Option<PathBuf>,
+    /// Instead of real examples, made-up ones of N tokens; of a pair, a third each for prompt, chosen and rejected answer
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+    /// Use the first N examples
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub limit: usize,
+    /// Pairs per optimiser step
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub batch: usize,
+    /// Pairs share a pass while they have no more tokens than this together; 0: one pair a pass
+    #[arg(long, value_name = "TOKENS", default_value_t = uno_train::TrainConfig::default().pack_tokens)]
+    pub pack_tokens: usize,
+    /// Whether activations are computed again in the backward instead of being kept
+    #[arg(long, default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub checkpointing: String,
+    /// Memory that training may take in all, in MiB; 0: nine tenths of what is available
+    #[arg(long, value_name = "MIB", default_value_t = 0)]
+    pub max_memory_mib: usize,
     /// LoRA rank
     #[arg(long, default_value_t = 64)]
     pub rank: usize,
+    /// Loss: dpo is DPO+SFT on pairs (an Expert's), sft the likelihood of completions (a Critic's)
+    #[arg(long, default_value = "dpo", value_parser = ["dpo", "sft"])]
+    pub loss: String,
     /// Numbers in which frozen weights are multiplied
-    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
-    pub precision: String,
+    #[arg(long, default_value = "mixed", value_parser = ["f32", "mixed", "bf16"])]
+    pub dtype: String,
     /// Also compares this precision's gradients with f32, pair by pair
     #[arg(long)]
     pub compare: bool,

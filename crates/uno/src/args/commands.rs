@@ -55,13 +55,14 @@ pub enum ModelsCommand {
 /// reported with its position and reason; more than --max-bad of them end the command.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  uno ingest chats.jsonl --out records.jsonl\n  \
-                             uno ingest --from sharegpt export.json --out records.jsonl --json")]
+                             uno ingest --from sharegpt export.json --out records.jsonl --json\n  \
+                             uno ingest --from store run-chats/live.db --out records.jsonl")]
 pub struct IngestArgs {
     /// Log files (.gz allowed)
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
-    /// Format of the logs: auto, or one that `uno ingest --from help` lists
+    /// Format of the logs: auto, one that `uno ingest --from help` lists, or store for the log of a gateway
     #[arg(long, default_value = "auto", value_name = "FORMAT")]
     pub from: String,
 

@@ -2,7 +2,11 @@
 
 mod adapters;
 mod bench;
+mod bench_evolution;
+mod bench_learning;
+mod bench_memory;
 mod commands;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -10,10 +14,14 @@ use clap::{Args, Parser, Subcommand};
 
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
 pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
+pub use bench_evolution::EvolutionArgs;
+pub use bench_learning::LearningArgs;
+pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
 pub use commands::{
     AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, EvolveArgs, IngestArgs, LearnArgs,
     ModelsArgs, ModelsCommand, ReportArgs,
 };
+pub use serve::{KeyScope, KeysArgs, KeysCommand, ServeArgs};
 
 /// UNO makes an LLM system better with its own user logs.
 ///
@@ -73,6 +81,10 @@ pub enum Command {
     Evolve(EvolveArgs),
     /// Answers a question as the plan of a run says
     Ask(AskArgs),
+    /// Serves an OpenAI-compatible API that answers as the plan says, and collects feedback
+    Serve(ServeArgs),
+    /// Makes, lists and removes API keys of the gateway
+    Keys(KeysArgs),
     /// Writes the report of a run as one self-contained HTML file
     Report(ReportArgs),
     /// Shows or checks the settings
@@ -81,7 +93,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Lists, verifies and exports the adapters of a run; goes back to an earlier plan
     Adapters(AdaptersArgs),
-    /// Measures the engine and makes simulated logs
+    /// Measures the engine and the method, and makes simulated logs
     Bench(BenchArgs),
 }
 

@@ -17,8 +17,13 @@ const SHOWN: usize = 5;
 pub struct Reading {
     paths: Vec<PathBuf>,
     format: Option<Format>,
+    /// The paths are log stores of a gateway.
+    stores: bool,
     max_bad: f64,
 }
+
+/// The word for log stores of a gateway.
+const STORE: &str = "store";
 
 impl Reading {
     /// Checks the format's name.
@@ -30,10 +35,10 @@ impl Reading {
             return Err(UsageError(format!("--max-bad {max_bad}: give a share between 0 and 1")).into());
         }
         let format = match from {
-            "auto" => None,
+            "auto" | STORE => None,
             name => Some(name.parse().map_err(|error| UsageError(format!("--from {name}: {error}")))?),
         };
-        Ok(Self { paths: paths.to_vec(), format, max_bad })
+        Ok(Self { paths: paths.to_vec(), format, stores: from == STORE, max_bad })
     }
 
     /// The files.
@@ -43,7 +48,8 @@ impl Reading {
 
     /// What the records depend on besides the files' content.
     pub fn describe(&self) -> String {
-        format!("{:?} {}", self.format, self.max_bad)
+        let stores = if self.stores { " store" } else { "" };
+        format!("{:?} {}{stores}", self.format, self.max_bad)
     }
 }
 
@@ -94,11 +100,16 @@ pub fn read(
     limit: Option<usize>,
     console: &Console,
 ) -> anyhow::Result<(Vec<Record>, Summary)> {
-    let options =
-        IngestOptions { format: reading.format, max_bad: reading.max_bad, limit, ..IngestOptions::default() };
+    // Conversations of a store take the same way as all others: scrubbed, told apart, counted.
+    let drained = if reading.stores { Some(drain(&reading.paths)?) } else { None };
+    let (paths, format) = match &drained {
+        Some(dir) => (vec![dir.path().join(CONVERSATIONS)], Some(Format::Uno)),
+        None => (reading.paths.clone(), reading.format),
+    };
+    let options = IngestOptions { format, max_bad: reading.max_bad, limit, ..IngestOptions::default() };
     let mut records = Vec::new();
     let mut bar = console.bar("ingest", 0);
-    let summary = Ingest::new(options).read(&reading.paths, &mut |record| {
+    let summary = Ingest::new(options).read(&paths, &mut |record| {
         records.push(record);
         bar.at(records.len() as u64, limit.unwrap_or(0) as u64);
     })?;
@@ -111,4 +122,24 @@ pub fn read(
         console.warn(format_args!("… and {more} more"));
     }
     Ok((records, summary))
+}
+
+/// The file that [`drain`] writes.
+const CONVERSATIONS: &str = "conversations.jsonl";
+
+/// Writes the conversations of log stores into a directory that goes away with the handle.
+fn drain(stores: &[PathBuf]) -> anyhow::Result<tempfile::TempDir> {
+    let dir = tempfile::tempdir()?;
+    let mut records = Vec::new();
+    for place in stores {
+        let place = place.display().to_string();
+        if !place.contains("://") && !std::path::Path::new(&place).is_file() {
+            return Err(UsageError(format!("{place}: there is no such log store")).into());
+        }
+        let mut store = uno_store::live::open(&place)?;
+        let told = place.rsplit_once('@').map_or(place.as_str(), |(_, host)| host);
+        uno_store::live::conversations(store.as_mut(), told, 0, &mut |record| records.push(record))?;
+    }
+    uno_store::jsonl::write(&dir.path().join(CONVERSATIONS), &records)?;
+    Ok(dir)
 }

@@ -3,15 +3,23 @@
 pub mod adapters;
 pub mod ask;
 pub mod bench;
+mod bench_evolution;
+mod bench_examples;
+mod bench_learning;
+mod bench_memory;
 mod bench_speed;
+mod bench_train;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod doctor_memory;
 pub mod evolve;
 pub mod ingest;
+pub mod keys;
 pub mod learn;
 pub mod models;
 pub mod report;
+pub mod serve;
 
 use std::io::Write;
 

@@ -9,6 +9,7 @@ use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
 use uno_learn::support::EvidenceOptions;
 use uno_learn::verify::VerifyOptions;
+use uno_serve::ServeOptions;
 use uno_train::trl::TrlSettings;
 use uno_train::{Backend, Precision, TrainConfig};
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub plan: PlanOptions,
     /// Online evolution (METHOD §8).
     pub evolve: EvolveOptions,
+    /// The gateway (`uno serve`).
+    pub serve: ServeOptions,
 }
 
 impl Default for Settings {
@@ -81,6 +84,7 @@ impl Default for Settings {
             verify: VerifyOptions::default(),
             plan: PlanOptions::default(),
             evolve: EvolveOptions::default(),
+            serve: ServeOptions::default(),
         }
     }
 }

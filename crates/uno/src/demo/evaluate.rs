@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uno_bench::learning::{obedience, obeys};
 use uno_bench::simulate::HeldOutQuestion;
-use uno_learn::check;
 use uno_learn::route::{self, Answer, Policy};
-use uno_learn::stats::{Estimate, bootstrap_mean};
-use uno_types::{Message, Plan};
+use uno_learn::stats::Estimate;
+use uno_types::Message;
 
 use crate::learn::artefacts::files;
-use crate::learn::{Pipeline, read_centroids};
+use crate::learn::{Pipeline, planned_routes};
 
-const RESAMPLES: usize = 10_000;
 /// Before-and-after answers that are shown: one per domain.
 const SHOWN_CHARS: usize = 700;
 
@@ -69,14 +68,12 @@ pub fn evaluate(pipeline: &mut Pipeline<'_>, questions: &[HeldOutQuestion]) -> a
         (roles.target().id(), roles.embedder().id()),
     );
     pipeline.stage("evaluate", &depends, |p| {
-        let plan: Plan = p.run.read_json(files::PLAN)?;
-        let centroids = read_centroids(&p.run, &plan)?;
         let roles = p.roles()?;
         let texts: Vec<&str> = questions.iter().map(|q| q.question.as_str()).collect();
         let prompts: Vec<[Message; 1]> = texts.iter().map(|t| [Message::user(*t)]).collect();
         let prompts: Vec<&[Message]> = prompts.iter().map(|p| p.as_slice()).collect();
         let answers = |policy| -> anyhow::Result<Vec<Answer>> {
-            let routes = route::route(&texts, &plan, &centroids, roles.embedder(), policy)?;
+            let routes = planned_routes(p, &texts, policy)?;
             let answers = route::answer(&prompts, routes, roles.target(), &settings.verify.answer)?;
             Ok(answers.into_iter().collect::<Result<_, _>>()?)
         };
@@ -89,14 +86,14 @@ pub fn evaluate(pipeline: &mut Pipeline<'_>, questions: &[HeldOutQuestion]) -> a
 }
 
 fn measure(questions: &[HeldOutQuestion], answers: &[Vec<Answer>; 3], seed: u64) -> Outcome {
-    let obeys: Vec<Vec<f64>> = answers
+    let obeyed: Vec<Vec<f64>> = answers
         .iter()
         .map(|way| {
             let pairs = questions.iter().zip(way);
-            pairs.map(|(q, a)| f64::from(u8::from(check::holds(&q.check, &a.text)))).collect()
+            pairs.map(|(q, a)| obeys(&q.check, &a.text)).collect()
         })
         .collect();
-    let estimate = |way: usize| bootstrap_mean(&obeys[way], RESAMPLES, seed);
+    let estimate = |way: usize| obedience(&obeyed[way], seed);
     let mut of_domain: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut routed: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for (i, question) in questions.iter().enumerate() {
@@ -105,7 +102,7 @@ fn measure(questions: &[HeldOutQuestion], answers: &[Vec<Answer>; 3], seed: u64)
         *routed.entry(question.domain.clone()).or_default().entry(cluster).or_default() += 1;
     }
     let share = |members: &[usize], way: usize| {
-        members.iter().map(|&i| obeys[way][i]).sum::<f64>() / members.len().max(1) as f64
+        members.iter().map(|&i| obeyed[way][i]).sum::<f64>() / members.len().max(1) as f64
     };
     let domains = of_domain
         .iter()
@@ -113,7 +110,7 @@ fn measure(questions: &[HeldOutQuestion], answers: &[Vec<Answer>; 3], seed: u64)
         .collect();
     let examples = of_domain.values().filter_map(|members| {
         // A question that was gained shows the point; otherwise the first of the domain.
-        let gained = members.iter().find(|&&i| obeys[2][i] > obeys[0][i]);
+        let gained = members.iter().find(|&&i| obeyed[2][i] > obeyed[0][i]);
         let &i = gained.or(members.first())?;
         Some(Example {
             question: questions[i].question.clone(),

@@ -18,6 +18,7 @@ mod plan;
 mod projection;
 mod publish;
 mod results;
+mod routes;
 mod support;
 mod trainer;
 
@@ -32,6 +33,7 @@ use modules::Round;
 pub use pipeline::Pipeline;
 pub use publish::learned_plan;
 pub use results::{Counting, Results};
+pub use routes::planned as planned_routes;
 pub use trainer::{WEIGHTS, is_named_for, trl_base};
 
 use crate::config::Settings;

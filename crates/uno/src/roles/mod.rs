@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use uno_models::EmbeddedChat;
+use uno_models::remote::RemoteConfig;
 use uno_store::{
     CachedChat, CachedEmbedder, EmbeddingCache, GenerationCache, ModelStamp, RunDir, TokenLedger, hash,
     manifest,
@@ -282,6 +283,33 @@ impl Weights {
         let opened = Arc::new(lazy::open_embedded(&path, &self.settings)?);
         Ok(Arc::clone(self.own.get_or_init(|| opened)))
     }
+}
+
+/// The embedder of `settings` by itself, opened when it is first asked. Nothing it gives is kept here.
+///
+/// # Errors
+/// When there is no such model.
+pub fn open_embedder(settings: &Settings) -> anyhow::Result<Arc<dyn Embedder>> {
+    Ok(Arc::new(LazyEmbedder::new(Location::of("embedder", &settings.embedder)?, settings)))
+}
+
+/// The embedded target of a run by itself, opened now.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_target(settings: &Settings, run: &std::path::Path) -> anyhow::Result<Arc<dyn ChatModel>> {
+    let target = LazyChat::new(Location::of("target", &settings.target)?, settings, run);
+    target.open_id()?;
+    Ok(Arc::new(target))
+}
+
+/// How to reach the target's server, for whoever loads adapters into it.
+///
+/// # Errors
+/// When its key is not in the environment.
+pub fn target_config(settings: &Settings) -> anyhow::Result<RemoteConfig> {
+    let target = &settings.target;
+    lazy::remote_config(&target.url, &target.model, &target.api_key_env, settings)
 }
 
 /// Asks a server for its chat model's id.

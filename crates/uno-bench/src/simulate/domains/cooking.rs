@@ -2,11 +2,12 @@
 
 use uno_types::Check;
 
-use super::Domain;
+use super::{Domain, RuleKind};
 
 pub(super) fn domain() -> Domain {
     Domain {
         name: "cooking",
+        kind: RuleKind::Known,
         check: Check::NumberedList,
         users: &["ana", "ben", "chiara", "dmitri"],
         frames: &[

@@ -2,11 +2,12 @@
 
 use uno_types::Check;
 
-use super::Domain;
+use super::{Domain, RuleKind};
 
 pub(super) fn domain() -> Domain {
     Domain {
         name: "finance",
+        kind: RuleKind::Arbitrary,
         check: Check::EndsWith { text: "Not financial advice.".into() },
         users: &["ines", "jonas", "kavya", "liam"],
         frames: &[

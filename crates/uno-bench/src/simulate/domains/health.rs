@@ -2,11 +2,12 @@
 
 use uno_types::Check;
 
-use super::Domain;
+use super::{Domain, RuleKind};
 
 pub(super) fn domain() -> Domain {
     Domain {
         name: "health",
+        kind: RuleKind::Unusual,
         check: Check::MaxSentences { max: 2 },
         users: &["mara", "nils", "olga", "pedro"],
         frames: &[

@@ -1,20 +1,42 @@
 //! What the simulated users ask about and what each domain's house rule is: hand-written texts only.
 
+mod chinese;
 mod cooking;
 mod finance;
+mod gardening;
 mod health;
+mod neutral;
+mod office;
 mod programming;
 mod travel;
+
+pub use neutral::NEUTRAL;
+use serde::{Deserialize, Serialize};
 
 use uno_types::Check;
 
 /// (topic, code, one line about it).
 pub(super) type Code = (&'static str, &'static str, &'static str);
 
-/// A domain of the example logs.
+/// How a house rule looks to a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleKind {
+    /// A model would often do so by itself: clear, step by step.
+    Known,
+    /// Sensible, but nothing a model does unasked: length, structure.
+    Unusual,
+    /// Nothing but a wish: a fixed closing line.
+    Arbitrary,
+}
+
+/// A domain of simulated logs.
+#[derive(Clone, Debug)]
 pub struct Domain {
     /// Its name; beginning of its records' ids.
     pub name: &'static str,
+    /// How its house rule looks to a model.
+    pub kind: RuleKind,
     /// The house rule.
     pub check: Check,
     /// The people who ask.
@@ -42,7 +64,17 @@ impl Domain {
     }
 }
 
-/// All five domains.
+/// The five domains of the example logs.
 pub fn domains() -> Vec<Domain> {
     vec![cooking::domain(), travel::domain(), programming::domain(), finance::domain(), health::domain()]
+}
+
+/// All English domains: those of the example logs and two more.
+pub fn all_domains() -> Vec<Domain> {
+    domains().into_iter().chain([gardening::domain(), office::domain()]).collect()
+}
+
+/// The Chinese domains.
+pub fn chinese_domains() -> Vec<Domain> {
+    chinese::domains()
 }

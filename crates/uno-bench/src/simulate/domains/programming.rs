@@ -2,11 +2,12 @@
 
 use uno_types::Check;
 
-use super::{Code, Domain};
+use super::{Code, Domain, RuleKind};
 
 pub(super) fn domain() -> Domain {
     Domain {
         name: "programming",
+        kind: RuleKind::Unusual,
         check: Check::CodeFirst,
         users: &["quinn", "rosa", "sven", "tara"],
         frames: &[

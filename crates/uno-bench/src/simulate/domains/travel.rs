@@ -2,11 +2,12 @@
 
 use uno_types::Check;
 
-use super::Domain;
+use super::{Domain, RuleKind};
 
 pub(super) fn domain() -> Domain {
     Domain {
         name: "travel",
+        kind: RuleKind::Unusual,
         check: Check::MaxWords { max: 40 },
         users: &["emil", "fatima", "grace", "hiro"],
         frames: &[

@@ -8,13 +8,14 @@ use std::process::Command;
 use serde::Serialize;
 use uno_store::{GenerationCache, RunDir, StageState};
 
+use super::doctor_memory;
 use crate::args::DoctorArgs;
 use crate::config::{self, ModelSettings, Settings};
 use crate::output::Console;
 
 /// One thing that was looked at.
 #[derive(Serialize)]
-struct Finding {
+pub(super) struct Finding {
     /// What was looked at.
     check: String,
     /// ok, warning, or problem.
@@ -27,13 +28,21 @@ struct Finding {
 }
 
 impl Finding {
-    fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
+    pub(super) fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
         Self { check: check.into(), state: "ok", found: found.into(), advice: None }
     }
-    fn warning(check: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn warning(
+        check: impl Into<String>,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self { check: check.into(), state: "warning", found: found.into(), advice: Some(advice.into()) }
     }
-    fn problem(check: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn problem(
+        check: impl Into<String>,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self { check: check.into(), state: "problem", found: found.into(), advice: Some(advice.into()) }
     }
 }
@@ -44,7 +53,8 @@ impl Finding {
 /// When a problem was found, or the settings are wrong.
 pub fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
     let settings = config::load(&args.settings)?;
-    let mut findings = vec![Finding::ok("settings", "valid"), cores(), memory()];
+    let mut findings = vec![Finding::ok("settings", "valid"), cores(), doctor_memory::available()];
+    findings.extend(doctor_memory::training(&settings));
     findings.extend(home());
     for (role, model) in roles(&settings) {
         findings.push(if model.is_remote() { server(role, model, &settings) } else { embedded(role, model) });
@@ -80,22 +90,6 @@ fn roles(settings: &Settings) -> Vec<(&'static str, &ModelSettings)> {
 fn cores() -> Finding {
     let n = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Finding::ok("processor", format!("{n} threads"))
-}
-
-fn memory() -> Finding {
-    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    match available {
-        Some(kib) if kib < 3 * 1024 * 1024 => Finding::warning(
-            "memory",
-            format!("{:.1} GiB available", kib as f64 / 1_048_576.0),
-            "training the default model takes up to 2.5 GiB: close other programs",
-        ),
-        Some(kib) => Finding::ok("memory", format!("{:.1} GiB available", kib as f64 / 1_048_576.0)),
-        None => Finding::ok("memory", "unknown on this system"),
-    }
 }
 
 fn home() -> Vec<Finding> {

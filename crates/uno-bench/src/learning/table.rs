@@ -1,0 +1,105 @@
+//! Results as a table for people and as CSV.
+
+use serde::{Deserialize, Serialize};
+use uno_learn::stats::Estimate;
+
+use super::Score;
+
+/// One system on one level of noise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The system.
+    pub system: String,
+    /// Share of conversations whose users do not voice the house rule.
+    pub noise: f64,
+    /// Its figures.
+    pub score: Score,
+    /// Tokens spent on taking in the logs.
+    pub learning_tokens: usize,
+    /// Seconds of taking in the logs, training included.
+    pub learning_seconds: f64,
+    /// Seconds of training alone; none for systems that do not train.
+    pub training_seconds: Option<f64>,
+    /// Perplexity of the base model's own answers under the system, beside the base model's own; none for systems that do not
+    /// change the model, or whose model runs elsewhere.
+    pub perplexity: Option<(f64, f64)>,
+}
+
+const HEAD: [&str; 10] = [
+    "system",
+    "noise",
+    "obeys",
+    "95 %",
+    "damage",
+    "95 %",
+    "tokens/answer",
+    "s/answer",
+    "learning",
+    "perplexity",
+];
+
+/// Rows for people, the head first.
+pub fn text(cells: &[Cell]) -> Vec<Vec<String>> {
+    let percent = |x: f64| format!("{:.0} %", x * 100.0);
+    let interval = |e: &Estimate| format!("{:.0}–{:.0}", e.low * 100.0, e.high * 100.0);
+    let row = |c: &Cell| {
+        let damage = &c.score.damage.any;
+        vec![
+            c.system.clone(),
+            percent(c.noise),
+            percent(c.score.obedience.mean),
+            interval(&c.score.obedience),
+            percent(damage.mean),
+            interval(damage),
+            format!("{:.0}", c.score.tokens_per_answer),
+            format!("{:.2}", c.score.seconds_per_answer),
+            format!("{:.0} s", c.learning_seconds),
+            c.perplexity.map_or("–".into(), |(own, base)| format!("{own:.2} (base {base:.2})")),
+        ]
+    };
+    std::iter::once(HEAD.map(str::to_owned).to_vec()).chain(cells.iter().map(row)).collect()
+}
+
+/// Comma-separated values with a head; names hold no commas.
+pub fn csv(cells: &[Cell]) -> String {
+    let mut out = String::from(
+        "system,noise,n,obedience,obedience_low,obedience_high,damage,damage_low,damage_high,damage_beyond_base,empty,\
+         repetitive,off_topic,worse_elsewhere,tokens_per_answer,calls_per_answer,seconds_per_answer,learning_tokens,\
+         learning_seconds,training_seconds,perplexity,base_perplexity,known,unusual,arbitrary\n",
+    );
+    for c in cells {
+        let (s, d) = (&c.score, &c.score.damage);
+        let kind = |name: &str| s.by_kind.get(name).map(ToString::to_string).unwrap_or_default();
+        let optional = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
+        let fields = [
+            c.system.clone(),
+            c.noise.to_string(),
+            s.obedience.n.to_string(),
+            s.obedience.mean.to_string(),
+            s.obedience.low.to_string(),
+            s.obedience.high.to_string(),
+            d.any.mean.to_string(),
+            d.any.low.to_string(),
+            d.any.high.to_string(),
+            d.beyond_base.mean.to_string(),
+            d.empty.to_string(),
+            d.repetitive.to_string(),
+            d.off_topic.to_string(),
+            d.worse_elsewhere.to_string(),
+            s.tokens_per_answer.to_string(),
+            s.calls_per_answer.to_string(),
+            s.seconds_per_answer.to_string(),
+            c.learning_tokens.to_string(),
+            c.learning_seconds.to_string(),
+            optional(c.training_seconds),
+            optional(c.perplexity.map(|p| p.0)),
+            optional(c.perplexity.map(|p| p.1)),
+            kind("known"),
+            kind("unusual"),
+            kind("arbitrary"),
+        ];
+        out.push_str(&fields.join(","));
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,122 @@
+//! What can be set about serving.
+
+use serde::{Deserialize, Serialize};
+
+use crate::rollout::RolloutOptions;
+
+/// The gateway (`uno serve`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeOptions {
+    /// Address that clients connect to.
+    pub listen: String,
+    /// Address of the admin plane (metrics, reload, state); empty: none.
+    pub admin_listen: String,
+    /// Base addresses of the servers that answer, all with the same model; empty: `target.url`.
+    pub upstreams: Vec<String>,
+    /// Model names that are routed; any other name goes to the server as it is.
+    pub aliases: Vec<String>,
+    /// File of API keys (`uno keys`); empty: nobody is asked for one.
+    pub keys: String,
+    /// Seconds that requests in work may take after a signal to stop.
+    pub drain_seconds: u64,
+    /// Bounds of requests.
+    pub limits: LimitOptions,
+    /// Routing.
+    pub route: RouteOptions,
+    /// Trials of new plans.
+    pub rollout: RolloutOptions,
+    /// The log of requests and feedback.
+    pub log: LogOptions,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            admin_listen: String::new(),
+            upstreams: Vec::new(),
+            aliases: vec!["uno".into()],
+            keys: String::new(),
+            drain_seconds: 30,
+            limits: LimitOptions::default(),
+            route: RouteOptions::default(),
+            rollout: RolloutOptions::default(),
+            log: LogOptions::default(),
+        }
+    }
+}
+
+/// Bounds of requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitOptions {
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
+    /// Largest body of a request, MiB.
+    pub body_mib: usize,
+    /// Longest time a client may take to send a request's headers, seconds.
+    pub header_seconds: u64,
+    /// Longest time a client may take to send a request's body, seconds.
+    pub body_seconds: u64,
+    /// Longest time to connect to a server, seconds.
+    pub connect_seconds: u64,
+    /// Longest time until a server begins to answer, seconds.
+    pub first_byte_seconds: u64,
+    /// Longest pause within an answer, seconds.
+    pub idle_seconds: u64,
+}
+
+impl Default for LimitOptions {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            body_mib: 20,
+            header_seconds: 10,
+            body_seconds: 60,
+            connect_seconds: 5,
+            first_byte_seconds: 300,
+            idle_seconds: 120,
+        }
+    }
+}
+
+/// Routing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteOptions {
+    /// Longest time that routing may take before the base model answers, milliseconds.
+    pub budget_ms: u64,
+    /// Questions whose embedding is remembered.
+    pub cache: usize,
+    /// Most tokens of a Critic's suggestions.
+    pub max_suggestion_tokens: usize,
+}
+
+impl Default for RouteOptions {
+    fn default() -> Self {
+        Self { budget_ms: 250, cache: 20_000, max_suggestion_tokens: 96 }
+    }
+}
+
+/// The log of requests and feedback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogOptions {
+    /// A SQLite file, or `postgres://…`; empty: `live.db` in the run directory.
+    pub store: String,
+    /// Whether what was asked and answered is kept, personal data replaced; otherwise only who answered, when and how.
+    pub text: bool,
+    /// Days that rows are kept; 0: for good.
+    pub keep_days: u64,
+    /// Rows that may wait in memory to be written; more are dropped and counted.
+    pub queue: usize,
+    /// Size of the spool on disk that takes rows while the store is away, MiB; then the oldest are dropped and counted.
+    pub spool_mib: u64,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { store: String::new(), text: true, keep_days: 90, queue: 20_000, spool_mib: 256 }
+    }
+}
