@@ -9,6 +9,7 @@ pub mod bleu;
 pub mod check;
 pub mod cluster;
 pub mod error;
+pub mod evolve;
 pub mod features;
 pub mod gap;
 pub mod guards;

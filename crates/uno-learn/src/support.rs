@@ -103,9 +103,12 @@ pub fn support(
     log_users: usize,
     options: &EvidenceOptions,
 ) -> Support {
+    let check = |group: usize| -> Option<&Check> { rules.get(group)?.check.as_ref() };
+    let contrary = |a: usize, b: usize| check(a).zip(check(b)).is_some_and(|(a, b)| contradict(a, b));
+    let taken_back = taken_back(voices, members, contrary);
     let mut users: BTreeSet<&str> = BTreeSet::new();
     let mut of: BTreeMap<usize, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    for voice in voices.iter().chain(members) {
+    for voice in voices.iter().chain(members).filter(|v| !taken_back.contains(v.record.as_str())) {
         users.insert(&voice.user);
         for group in &voice.says {
             let (who, where_) = of.entry(*group).or_default();
@@ -115,11 +118,9 @@ pub fn support(
     }
     let needed = options.min_users.min(log_users) as f64;
     let enough = |n: usize| n as f64 >= needed && n as f64 >= options.min_user_share * users.len() as f64;
-    let check = |group: usize| -> Option<&Check> { rules.get(group)?.check.as_ref() };
     let outvoted = |group: usize, n: usize| {
         of.iter().any(|(other, (who, _))| {
-            let contrary = check(group).zip(check(*other)).is_some_and(|(a, b)| contradict(a, b));
-            *other != group && contrary && enough(who.len()) && who.len() >= n
+            *other != group && contrary(group, *other) && enough(who.len()) && who.len() >= n
         })
     };
     let supported: BTreeSet<usize> = of
@@ -139,10 +140,35 @@ pub fn support(
         })
         .collect();
     shared.sort_by(|a, b| b.users.cmp(&a.users).then_with(|| a.rule.cmp(&b.rule)));
-    let unsound = members.iter().filter(|v| v.says.iter().any(|g| !supported.contains(g)));
+    let unsound = members
+        .iter()
+        .filter(|v| taken_back.contains(v.record.as_str()) || v.says.iter().any(|g| !supported.contains(g)));
     let mut left_out: Vec<String> = unsound.map(|v| v.record.clone()).collect();
     left_out.sort();
     Support { cluster, users: users.len(), rules: shared, left_out }
+}
+
+/// Records whose wish their user took back: a later record of the same user says the contrary. Records are in the order in
+/// which they were written.
+fn taken_back<'a>(
+    voices: &'a [Voice],
+    members: &'a [Voice],
+    contrary: impl Fn(usize, usize) -> bool,
+) -> BTreeSet<&'a str> {
+    let mut by_user: BTreeMap<&str, Vec<&Voice>> = BTreeMap::new();
+    for voice in if voices.is_empty() { members } else { voices } {
+        by_user.entry(&voice.user).or_default().push(voice);
+    }
+    let mut out = BTreeSet::new();
+    for said in by_user.values() {
+        for (i, earlier) in said.iter().enumerate() {
+            let later = said[i + 1..].iter().flat_map(|v| &v.says);
+            if later.clone().any(|b| earlier.says.iter().any(|a| contrary(*a, *b))) {
+                out.insert(earlier.record.as_str());
+            }
+        }
+    }
+    out
 }
 
 /// The records that stay when no user may have more than `share` of them; (record, user), in their order. The first ones
@@ -229,6 +255,16 @@ mod tests {
             left_out(&voices, &[&short, &long], &EvidenceOptions::default()).len()
         };
         assert_eq!((of(4, 3), of(3, 4), of(3, 3)), (3, 3, 6));
+    }
+
+    #[test]
+    fn a_user_s_newer_word_replaces_the_older_one() {
+        let short = rule("short", "", Some(Check::MaxWords { max: 40 }));
+        let long = rule("long", "", Some(Check::MinWords { min: 200 }));
+        let mut voices: Vec<Voice> =
+            (0..3).map(|i| voice(&format!("a{i}"), &format!("u{i}"), &[0])).collect();
+        voices.extend((0..3).map(|i| voice(&format!("b{i}"), &format!("u{i}"), &[1])));
+        assert_eq!(left_out(&voices, &[&short, &long], &EvidenceOptions::default()), ["a0", "a1", "a2"]);
     }
 
     #[test]

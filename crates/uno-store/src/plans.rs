@@ -49,6 +49,8 @@ pub struct PlanChange {
 pub enum ChangedBy {
     /// Learning came to another plan.
     Learn,
+    /// A step of online evolution.
+    Evolve,
     /// An operator went back (or forth) to a kept plan.
     Rollback,
     /// `plan.json` was missing or damaged and was put back.

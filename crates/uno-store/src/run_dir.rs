@@ -14,6 +14,8 @@ use crate::{EmbeddingCache, GenerationCache, StageTokens, StoreError, atomic, js
 #[derive(Debug)]
 pub struct RunDir {
     root: PathBuf,
+    /// Where caches, plans and adapters lie: `root`, or the run that this is a step of.
+    home: PathBuf,
     manifest: Manifest,
     /// Released by the system when the process ends, however it ends.
     lock: Option<File>,
@@ -34,7 +36,7 @@ impl RunDir {
         let lock = lock(root)?;
         let manifest =
             if root.join("run.json").exists() { read_manifest(root)? } else { Manifest::default() };
-        let run = Self { root: root.to_path_buf(), manifest, lock: Some(lock) };
+        let run = Self { root: root.to_path_buf(), home: root.to_path_buf(), manifest, lock: Some(lock) };
         run.save()?;
         Ok(run)
     }
@@ -47,7 +49,45 @@ impl RunDir {
         if !root.join("run.json").is_file() {
             return Err(StoreError::NoRun { path: root.to_path_buf() });
         }
-        Ok(Self { root: root.to_path_buf(), manifest: read_manifest(root)?, lock: None })
+        Ok(Self {
+            root: root.to_path_buf(),
+            home: root.to_path_buf(),
+            manifest: read_manifest(root)?,
+            lock: None,
+        })
+    }
+
+    /// Opens or makes a directory of this run that has a manifest of its own, and shares this one's caches, plans and
+    /// adapters. Whoever writes there holds the lock of this one.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] and a damaged manifest.
+    pub fn step(&self, relative: &str) -> Result<Self, StoreError> {
+        let root = self.root.join(relative);
+        fs_err::create_dir_all(&root).map_err(|e| StoreError::io("create", &root, e))?;
+        let exists = root.join("run.json").exists();
+        let manifest = if exists { read_manifest(&root)? } else { Manifest::default() };
+        let run = Self { root, home: self.home.clone(), manifest, lock: None };
+        run.save()?;
+        Ok(run)
+    }
+
+    /// As [`Self::step`], for reading; `None` where there is no manifest.
+    ///
+    /// # Errors
+    /// A damaged manifest.
+    pub fn existing_step(&self, relative: &str) -> Result<Option<Self>, StoreError> {
+        let root = self.root.join(relative);
+        if !root.join("run.json").is_file() {
+            return Ok(None);
+        }
+        Ok(Some(Self { manifest: read_manifest(&root)?, root, home: self.home.clone(), lock: None }))
+    }
+
+    /// How files of the home are named from here: empty, or "../../" and the like.
+    pub fn home_prefix(&self) -> String {
+        let below = self.root.strip_prefix(&self.home).map_or(0, |rest| rest.components().count());
+        "../".repeat(below)
     }
 
     /// The directory.
@@ -62,7 +102,7 @@ impl RunDir {
 
     /// The published plans.
     pub fn plans(&self) -> crate::Plans {
-        crate::Plans::new(&self.root)
+        crate::Plans::new(&self.home)
     }
 
     /// The manifest.
@@ -157,7 +197,7 @@ impl RunDir {
     /// # Errors
     /// When the file cannot be read.
     pub fn generations(&self) -> Result<GenerationCache, StoreError> {
-        GenerationCache::open(&self.path("cache/generations.jsonl"))
+        GenerationCache::open(&self.home.join("cache/generations.jsonl"))
     }
 
     /// Opens the embedding cache.
@@ -165,7 +205,7 @@ impl RunDir {
     /// # Errors
     /// When the file cannot be read.
     pub fn embeddings(&self) -> Result<EmbeddingCache, StoreError> {
-        EmbeddingCache::open(&self.path("cache/embeddings.jsonl"))
+        EmbeddingCache::open(&self.home.join("cache/embeddings.jsonl"))
     }
 
     /// Writes a JSON-lines artefact.

@@ -44,6 +44,7 @@ fn run(command: Command, console: &Console) -> anyhow::Result<()> {
         Command::Models(args) => commands::models::run(&args, console),
         Command::Ingest(args) => commands::ingest::run(&args, console),
         Command::Learn(args) => commands::learn::run(&args, console),
+        Command::Evolve(args) => commands::evolve::run(&args, console),
         Command::Ask(args) => commands::ask::run(&args, console),
         Command::Serve(args) => commands::serve::run(&args, console),
         Command::Keys(args) => commands::keys::run(&args, console),

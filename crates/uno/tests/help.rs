@@ -12,7 +12,7 @@ mod support;
 
 use support::{Bench, text};
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["demo"],
     &["models"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["models", "list"],
     &["ingest"],
     &["learn"],
+    &["evolve"],
     &["ask"],
     &["serve"],
     &["keys"],

@@ -7,6 +7,7 @@
 
 mod correct;
 mod domains;
+pub mod poison;
 pub mod script;
 mod write;
 

@@ -13,7 +13,8 @@ pub use outcome::{by_score, outcome};
 use std::collections::BTreeMap;
 
 use uno_types::{
-    AdapterRef, ChatModel, Embedder, GenerationRequest, Message, ModelError, Outcome, Rule, Verdict, WinRate,
+    AdapterRef, ChatModel, Embedder, GenerationRequest, Message, ModelError, Outcome, Path, Rule, Verdict,
+    WinRate,
 };
 
 use crate::generate::{OnProgress, run};
@@ -111,6 +112,45 @@ pub struct Models<'a> {
     pub embedder: &'a dyn Embedder,
 }
 
+/// Who answers for a cluster now: its path and adapter. A cluster that is not named is answered by the base model.
+pub type InService = BTreeMap<usize, (Path, AdapterRef)>;
+
+/// The answers that those in service give, where the base model alone gave `base`.
+fn service(
+    held_out: &[HeldOut],
+    mut base: Answers,
+    in_service: &InService,
+    models: Models<'_>,
+    options: &VerifyOptions,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Answers, LearnError> {
+    let of = |path: Path| -> Vec<(usize, &AdapterRef)> {
+        let serving = base.keys().filter_map(|h| Some((*h, in_service.get(&held_out[*h].cluster)?)));
+        serving.filter(|(_, (p, _))| *p == path).map(|(h, (_, adapter))| (h, adapter)).collect()
+    };
+    let (experts, critics) = (of(Path::Expert), of(Path::Critic));
+    let requests: Vec<GenerationRequest> = experts
+        .iter()
+        .map(|(h, adapter)| options.answer.answer_request(&held_out[*h].prompt, Some(adapter)))
+        .collect();
+    let by_expert = run("verify", models.target, &requests, on_progress)?;
+    let queries: Vec<Query<'_>> =
+        critics.iter().map(|(h, critic)| Query { prompt: &held_out[*h].prompt, critic }).collect();
+    let missing = || Err(ModelError::Engine("no base answer".into()));
+    let own = critics.iter().map(|(h, _)| base.get(h).cloned().unwrap_or_else(missing)).collect();
+    let by_critic = improve(&queries, own, models.target, &options.answer, on_progress)?;
+    let answered: Vec<(usize, Result<String, ModelError>)> = experts
+        .iter()
+        .map(|(h, _)| *h)
+        .zip(by_expert.into_iter().map(|r| r.map(|g| g.text)))
+        .chain(critics.iter().map(|(h, _)| *h).zip(by_critic.into_iter().map(|r| r.map(|r| r.answer))))
+        .collect();
+    base.extend(answered);
+    Ok(base)
+}
+
+type Answers = BTreeMap<usize, Result<String, ModelError>>;
+
 /// The held-out records that some checkpoint is compared on, and the requests for their base answers.
 fn base_requests(
     held_out: &[HeldOut],
@@ -124,13 +164,14 @@ fn base_requests(
     (used, requests)
 }
 
-/// Expert checkpoints against the base.
+/// Expert checkpoints against those in service: the base, where nobody is.
 ///
 /// # Errors
 /// [`LearnError::Model`] when the model or the judge is lost altogether.
 pub fn experts(
     held_out: &[HeldOut],
     checkpoints: &[Checkpoint],
+    in_service: &InService,
     models: Models<'_>,
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
@@ -143,25 +184,28 @@ pub fn experts(
         }));
     let mut answers =
         run("verify", models.target, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
-    let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(answers.by_ref()).collect();
+    let base: Answers = used.into_iter().zip(answers.by_ref()).collect();
     let answers: Vec<Result<String, ModelError>> = answers.collect();
+    let base = service(held_out, base, in_service, models, options, on_progress)?;
     compare(held_out, checkpoints, &jobs, &base, answers, models, options, on_progress)
 }
 
-/// The reflective path (base answer → Critic's suggestions → refined answer) against the base answer.
+/// The reflective path (base answer → Critic's suggestions → refined answer) against those in service:
+/// the base, where nobody is.
 ///
 /// # Errors
 /// [`LearnError::Model`] when the model or the judge is lost altogether.
 pub fn critics(
     held_out: &[HeldOut],
     checkpoints: &[Checkpoint],
+    in_service: &InService,
     models: Models<'_>,
     options: &VerifyOptions,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Verification, LearnError> {
     let (used, requests) = base_requests(held_out, checkpoints, options);
     let base = run("verify", models.target, &requests, on_progress)?.into_iter().map(|r| r.map(|g| g.text));
-    let base: BTreeMap<usize, Result<String, ModelError>> = used.into_iter().zip(base).collect();
+    let base: Answers = used.into_iter().zip(base).collect();
     let jobs = jobs(held_out, checkpoints);
     let queries: Vec<Query<'_>> = jobs
         .iter()
@@ -171,6 +215,7 @@ pub fn critics(
     let own_base = jobs.iter().map(|(_, h)| base.get(h).cloned().unwrap_or_else(missing)).collect();
     let reflected = improve(&queries, own_base, models.target, &options.answer, on_progress)?;
     let answers = reflected.into_iter().map(|r| r.map(|r| r.answer)).collect();
+    let base = service(held_out, base, in_service, models, options, on_progress)?;
     compare(held_out, checkpoints, &jobs, &base, answers, models, options, on_progress)
 }
 
@@ -193,7 +238,7 @@ fn compare(
     held_out: &[HeldOut],
     checkpoints: &[Checkpoint],
     jobs: &[(usize, usize)],
-    base: &BTreeMap<usize, Result<String, ModelError>>,
+    base: &Answers,
     answers: Vec<Result<String, ModelError>>,
     models: Models<'_>,
     options: &VerifyOptions,

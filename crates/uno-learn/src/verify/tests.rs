@@ -62,8 +62,15 @@ fn all_checkpoints_answer_in_one_batch_and_programs_judge() {
         checkpoint(0, 5, "broken"),
     ];
     let options = VerifyOptions::default();
-    let out =
-        experts(&held_out(), &checkpoints, models(&model, &judge_model), &options, &mut |_, _| {}).unwrap();
+    let out = experts(
+        &held_out(),
+        &checkpoints,
+        &InService::new(),
+        models(&model, &judge_model),
+        &options,
+        &mut |_, _| {},
+    )
+    .unwrap();
     // Two held-out records of cluster 0: two base answers, two per checkpoint; nothing for cluster 1.
     assert_eq!((model.calls(), judge_model.calls()), (2 + 2 * 5, 0));
     let rates: Vec<f64> = out.rates.iter().map(|r| r.win_rate.rate).collect();
@@ -83,8 +90,15 @@ fn all_checkpoints_answer_in_one_batch_and_programs_judge() {
     assert_eq!((first("off").outcome, first("off").guard), (Outcome::Loss, Some(Guard::OffTopic)));
     assert_eq!(first("broken").outcome, Outcome::Unknown);
     let paper = VerifyOptions { min_relevance: None, ..options };
-    let out = experts(&held_out(), &checkpoints[..1], models(&model, &judge_model), &paper, &mut |_, _| {})
-        .unwrap();
+    let out = experts(
+        &held_out(),
+        &checkpoints[..1],
+        &InService::new(),
+        models(&model, &judge_model),
+        &paper,
+        &mut |_, _| {},
+    )
+    .unwrap();
     assert_eq!(out.verdicts[0].guard, Some(Guard::Collapsed));
 }
 
@@ -98,9 +112,15 @@ fn the_reflective_path_is_compared_with_its_own_base_answer() {
         })
     });
     let checkpoints = [checkpoint(1, 3, "critic")];
-    let out =
-        critics(&held_out(), &checkpoints, models(&model, &model), &VerifyOptions::default(), &mut |_, _| {})
-            .unwrap();
+    let out = critics(
+        &held_out(),
+        &checkpoints,
+        &InService::new(),
+        models(&model, &model),
+        &VerifyOptions::default(),
+        &mut |_, _| {},
+    )
+    .unwrap();
     assert_eq!(out.verdicts.len(), 2);
     assert_eq!((out.rates[0].win_rate.wins, out.rates[0].epoch), (2, 3));
     assert_eq!(out.verdicts[0].base_answer, BASE);

@@ -112,6 +112,44 @@ pub struct LearnArgs {
     pub settings: SettingsArgs,
 }
 
+/// Takes one step of online evolution: learns from new logs beside what a run has learned.
+///
+/// Only new conversations are distilled. They join the clusters of the plan in force, or split them; clusters whose evidence
+/// changed enough are trained again, from the base model, and verified against the adapter in service. The new plan
+/// replaces the old one at once and can be rolled back. With nothing new, nothing happens.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  uno evolve --run run-chats --logs today.jsonl\n  \
+                             uno evolve --run run-chats --logs today.jsonl --set evolve.retrain_min=8 --json")]
+pub struct EvolveArgs {
+    /// Run directory that `uno learn` has finished
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+
+    /// New logs: records from `uno ingest`, or log files of a known format; known conversations in them are passed over
+    #[arg(long, required = true, value_name = "PATH", num_args = 1..)]
+    pub logs: Vec<PathBuf>,
+
+    /// Use the first N records only
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// Stop cleanly once this many tokens were paid for
+    #[arg(long, value_name = "N")]
+    pub budget_tokens: Option<u64>,
+
+    /// Format of the logs when they are not records
+    #[arg(long, default_value = "auto", value_name = "FORMAT")]
+    pub from: String,
+
+    /// Share of lines that may be bad, 0 to 1
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    pub max_bad: f64,
+
+    /// Where settings come from: those of the run hold where these say nothing else.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
 /// Answers a question as the plan of a run says.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  uno ask --run run-demo \"How do I boil eggs?\"\n  \

@@ -18,8 +18,8 @@ pub use bench_evolution::EvolutionArgs;
 pub use bench_learning::LearningArgs;
 pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
 pub use commands::{
-    AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, IngestArgs, LearnArgs, ModelsArgs,
-    ModelsCommand, ReportArgs,
+    AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, EvolveArgs, IngestArgs, LearnArgs,
+    ModelsArgs, ModelsCommand, ReportArgs,
 };
 pub use serve::{KeyScope, KeysArgs, KeysCommand, ServeArgs};
 
@@ -77,6 +77,8 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Learns from logs: rules, pairs, clusters, gaps, adapters, verdicts, plan; resumes where it stopped
     Learn(LearnArgs),
+    /// Learns from new logs beside what a run has learned, and verifies against the adapters in service
+    Evolve(EvolveArgs),
     /// Answers a question as the plan of a run says
     Ask(AskArgs),
     /// Serves an OpenAI-compatible API that answers as the plan says, and collects feedback

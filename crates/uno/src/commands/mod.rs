@@ -13,6 +13,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 mod doctor_memory;
+pub mod evolve;
 pub mod ingest;
 pub mod keys;
 pub mod learn;

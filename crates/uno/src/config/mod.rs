@@ -79,6 +79,20 @@ pub fn with(settings: &Settings, changes: &[&str]) -> Result<Settings, ConfigErr
     merged.settings()
 }
 
+/// The settings of a run, with what is said now on top: a named settings file and flags, but neither `uno.toml` nor the
+/// environment, which the run's own settings hold already.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn load_over_run(of_run: &Settings, args: &SettingsArgs) -> Result<Settings, ConfigError> {
+    let mut merged = Merged::new(of_run);
+    if let Some(path) = &args.config {
+        sources::file(&mut merged, path)?;
+    }
+    sources::flags(&mut merged, &args.set)?;
+    merged.settings()
+}
+
 /// All settings with their origins.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uno_learn::candidates::CandidateOptions;
 use uno_learn::distil::DistilOptions;
+use uno_learn::evolve::EvolveOptions;
 use uno_learn::judge::MeasureOptions;
 use uno_learn::pairs::PairOptions;
 use uno_learn::plan::PlanOptions;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub verify: VerifyOptions,
     /// Selection (METHOD §7).
     pub plan: PlanOptions,
+    /// Online evolution (METHOD §8).
+    pub evolve: EvolveOptions,
     /// The gateway (`uno serve`).
     pub serve: ServeOptions,
 }
@@ -80,6 +83,7 @@ impl Default for Settings {
             trl: TrlSettings::default(),
             verify: VerifyOptions::default(),
             plan: PlanOptions::default(),
+            evolve: EvolveOptions::default(),
             serve: ServeOptions::default(),
         }
     }
@@ -203,6 +207,7 @@ impl Settings {
         share("plan.min_win_rate", self.plan.min_win_rate)?;
         share("evidence.min_user_share", self.evidence.min_user_share)?;
         share("evidence.max_user_share", self.evidence.max_user_share)?;
+        share("evolve.retrain_share", self.evolve.retrain_share)?;
         share("verify.guards.bleu_floor", self.verify.guards.bleu_floor)?;
         share("verify.guards.min_length_share", self.verify.guards.min_length_share)?;
         above_zero("cluster.threshold", self.cluster.threshold)?;

@@ -37,6 +37,8 @@ pub mod files {
     pub const VERDICTS: &str = "verdicts.jsonl";
     /// The routing snapshot.
     pub const PLAN: &str = "plan.json";
+    /// What a step of evolution has taken into account.
+    pub const EVOLUTION: &str = "evolution.json";
     /// The report.
     pub const REPORT: &str = "report.html";
     /// What the demo measured.
@@ -90,6 +92,9 @@ pub struct TrainedModule {
     pub kind: AdapterKind,
     /// Examples trained on.
     pub examples: usize,
+    /// The records that they come from, sorted.
+    #[serde(default)]
+    pub records: Vec<String>,
     /// Held-out examples.
     pub validation: usize,
     /// Why nothing was trained, or why training ended early.

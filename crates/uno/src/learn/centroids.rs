@@ -26,15 +26,16 @@ pub fn write(run: &RunDir, centroids: &Centroids) -> anyhow::Result<()> {
     Ok(run.write_bytes(files::CENTROIDS, &bytes)?)
 }
 
-/// Keeps a copy of the run's centroids for a plan; gives its path inside the run directory.
+/// Keeps a copy of the run's centroids for a plan; gives its path inside the run directory that plans lie in.
 ///
 /// # Errors
 /// When there are none, or the copy cannot be written.
 pub fn keep(run: &RunDir) -> anyhow::Result<String> {
     let content = hash::of_file(&run.path(files::CENTROIDS))?;
     let kept = format!("plans/centroids-{}.safetensors", &content[..12]);
-    if !is_intact(run, &kept) {
-        run.write_bytes(&kept, &fs_err::read(run.path(files::CENTROIDS))?)?;
+    let from_here = format!("{}{kept}", run.home_prefix());
+    if !is_intact(run, &from_here) {
+        run.write_bytes(&from_here, &fs_err::read(run.path(files::CENTROIDS))?)?;
     }
     Ok(kept)
 }

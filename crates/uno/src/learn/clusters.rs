@@ -45,12 +45,8 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         );
         let texts: Vec<String> = taught.iter().map(|&i| joined(&rules[i])).collect();
         let vectors = embedder.embed(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let feature = |(&i, rules): (&usize, &Vec<f32>)| match options.by {
-            ClusterBy::Dual | ClusterBy::None => features::dual(&queries[i], rules),
-            ClusterBy::Query => queries[i].clone(),
-            ClusterBy::Rules => features::normalised(rules),
-        };
-        let points: Vec<Vec<f32>> = taught.iter().zip(&vectors).map(feature).collect();
+        let points: Vec<Vec<f32>> =
+            taught.iter().zip(&vectors).map(|(&i, rules)| point(options.by, &queries[i], rules)).collect();
         let labels = match options.by {
             ClusterBy::None => vec![0; points.len()],
             _ => ward::tree(&points)?.cut(options.threshold),
@@ -85,7 +81,16 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
     })
 }
 
+/// What a record with rules is clustered by.
+pub fn point(by: ClusterBy, query: &[f32], rules: &[f32]) -> Vec<f32> {
+    match by {
+        ClusterBy::Dual | ClusterBy::None => features::dual(query, rules),
+        ClusterBy::Query => query.to_vec(),
+        ClusterBy::Rules => features::normalised(rules),
+    }
+}
+
 /// The record's rules in one text, as the method embeds them.
-fn joined(rules: &RuleSet) -> String {
+pub fn joined(rules: &RuleSet) -> String {
     rules.with_feedback.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,6 @@
 //! What a cluster can be trained on and verified with: its pairs, split once and for all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uno_learn::reflect::critic_example;
 use uno_learn::split::{TRAIN_SHARE, shuffled, split};
@@ -26,6 +26,8 @@ pub struct Artefacts {
     /// Records that are not trained on, because of a rule that too few users share.
     left_out: HashSet<String>,
     max_user_share: f64,
+    /// Sides of earlier steps: records trained on, and records seen at all.
+    sides: Option<(BTreeSet<String>, BTreeSet<String>)>,
     seed: u64,
 }
 
@@ -64,6 +66,7 @@ impl Artefacts {
             records,
             left_out: support.into_iter().flat_map(|s| s.left_out).collect(),
             max_user_share: pipeline.settings.evidence.max_user_share,
+            sides: pipeline.evolution.as_ref().map(|e| (e.trained.clone(), e.seen.clone())),
             seed: pipeline.settings.seed,
         })
     }
@@ -77,8 +80,30 @@ impl Artefacts {
     pub fn evidence(&self, cluster: &Cluster) -> Evidence {
         let sound = |id: &&String| self.pairs.contains_key(*id) && !self.left_out.contains(*id);
         let ids: Vec<String> = cluster.members.iter().filter(sound).cloned().collect();
-        let split = split(&self.capped(ids), TRAIN_SHARE, self.seed);
-        Evidence { train: split.train, validation: split.validation }
+        self.on_sides(self.capped(ids))
+    }
+
+    /// The split. Records that an earlier step trained on or held out stay on their side, so that nobody is tested on what
+    /// an adapter in service has learnt; only new ones are drawn.
+    fn on_sides(&self, ids: Vec<String>) -> Evidence {
+        let (mut train, mut validation, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+        match &self.sides {
+            Some((trained, seen)) if ids.iter().any(|id| trained.contains(id)) => {
+                for id in ids {
+                    let side = match (trained.contains(&id), seen.contains(&id)) {
+                        (true, _) => &mut train,
+                        (false, true) => &mut validation,
+                        (false, false) => &mut fresh,
+                    };
+                    side.push(id);
+                }
+            }
+            _ => fresh = ids,
+        }
+        let split = split(&fresh, TRAIN_SHARE, self.seed);
+        train.extend(split.train);
+        validation.extend(split.validation);
+        Evidence { train, validation }
     }
 
     /// Without the records by which a user would have more than the allowed share. Which of them stay is drawn.

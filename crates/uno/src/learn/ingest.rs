@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use uno_types::Record;
+
 use super::Pipeline;
 use super::artefacts::files;
 use crate::commands::ingest::{self, Reading};
+use crate::output::Console;
 
 /// What to learn from.
 pub struct Input {
@@ -31,6 +34,17 @@ impl Input {
     /// Text that is no file.
     pub fn text(name: &str, text: String) -> Self {
         Self { source: Source::Text { name: name.to_owned(), text }, limit: None }
+    }
+
+    /// The records, in no run directory.
+    ///
+    /// # Errors
+    /// When a file cannot be read or too many of its lines are bad.
+    pub fn records(&self, console: &Console) -> anyhow::Result<Vec<Record>> {
+        match &self.source {
+            Source::Files(reading) => Ok(ingest::read(reading, self.limit, console)?.0),
+            Source::Text { .. } => anyhow::bail!("evolution reads files"),
+        }
     }
 
     /// Name and content hash of each part.

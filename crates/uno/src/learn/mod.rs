@@ -6,6 +6,8 @@ mod centroids;
 mod clusters;
 mod distil;
 mod evidence;
+mod evolution;
+pub mod evolve;
 mod gaps;
 mod ingest;
 mod judge;

@@ -66,8 +66,9 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
             settings.evidence.max_user_share,
         ),
         settings.uses_trl().then_some(&settings.trl.weights),
-        pipeline.roles()?.weights_id().to_owned(),
+        (pipeline.roles()?.weights_id().to_owned(), &pipeline.evolution, &settings.evolve),
     );
+    let depends = uno_store::hash::of_value(&depends);
     pipeline.stage(&round.stage("train"), &depends, |p| {
         fs_err::create_dir_all(p.run.path("training"))?;
         let artefacts = Artefacts::read(p)?;
@@ -75,6 +76,9 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         let counting = Counting::of(&p.run, settings)?;
         let mut modules = Vec::new();
         for cluster in &artefacts.clusters {
+            if p.evolution.as_ref().is_some_and(|e| !e.changed(&artefacts, cluster, settings)) {
+                continue;
+            }
             let gap = artefacts.gap(cluster.id);
             let needs = needs(gap, artefacts.checkable(cluster), &settings.plan);
             for (kind, need) in [(AdapterKind::Expert, needs.expert), (AdapterKind::Critic, needs.critic)] {
@@ -121,9 +125,12 @@ fn module(
     };
     config.seed = settings.seed;
     config.max_length = config.max_length.min(weights.decoder().config().max_positions);
+    let mut records = evidence.train.clone();
+    records.sort();
     let job = Job {
         cluster: cluster.id,
         kind,
+        records,
         train: artefacts.examples(kind, &evidence.train, &weights)?,
         validation: artefacts.examples(kind, &evidence.validation, &weights)?,
         config,
@@ -149,7 +156,9 @@ pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
             settings.evidence.max_user_share,
         ),
         (roles.target_id(), roles.judge_id(), roles.embedder_id()),
+        &pipeline.evolution,
     );
+    let depends = uno_store::hash::of_value(&depends);
     pipeline.stage(&round.stage("verify"), &depends, |p| {
         let mut modules: Vec<TrainedModule> = p.run.read_lines(round.modules())?;
         if settings.plan.policy == Policy::Unverified {
@@ -163,13 +172,18 @@ pub fn verify(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         let models =
             verify::Models { target: roles.target(), judge: roles.judge(), embedder: roles.embedder() };
         let options = &settings.verify;
+        let prefix = p.run.home_prefix();
+        let in_service = p.evolution.as_ref().map(|e| e.in_service(&prefix)).unwrap_or_default();
         let mut bar = p.console.bar("verify experts", 0);
         let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
-        let mut verdicts = verify::experts(&of(&experts), &experts, models, options, &mut progress)?.verdicts;
+        let mut verdicts =
+            verify::experts(&of(&experts), &experts, &in_service, models, options, &mut progress)?.verdicts;
         drop(bar);
         let mut bar = p.console.bar("verify critics", 0);
         let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
-        verdicts.extend(verify::critics(&of(&critics), &critics, models, options, &mut progress)?.verdicts);
+        verdicts.extend(
+            verify::critics(&of(&critics), &critics, &in_service, models, options, &mut progress)?.verdicts,
+        );
         p.run.write_lines(round.verdicts(), &verdicts)?;
         Ok(vec![round.verdicts().into()])
     })

@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 use uno_store::{RunDir, TokenLedger, hash};
 
+use super::evolution::Evolution;
 use crate::config::Settings;
 use crate::output::{Console, count, duration};
 use crate::roles::Roles;
@@ -23,6 +24,8 @@ pub struct Pipeline<'a> {
     pub settings: &'a Settings,
     /// Where progress goes.
     pub console: &'a Console,
+    /// What this step of evolution goes on from; `None` when learning.
+    pub evolution: Option<Evolution>,
     /// Stages that ran in this process.
     pub stages_run: Vec<String>,
     ledger: Arc<TokenLedger>,
@@ -40,13 +43,25 @@ impl<'a> Pipeline<'a> {
         budget: Option<u64>,
         console: &'a Console,
     ) -> anyhow::Result<Self> {
-        let mut run = RunDir::open_or_create(run)?;
+        let ledger = Arc::new(TokenLedger::new(budget));
+        Self::over(RunDir::open_or_create(run)?, settings, ledger, console)
+    }
+
+    /// Works in an open run directory.
+    ///
+    /// # Errors
+    /// When its manifest cannot be written.
+    pub fn over(
+        mut run: RunDir,
+        settings: &'a Settings,
+        ledger: Arc<TokenLedger>,
+        console: &'a Console,
+    ) -> anyhow::Result<Self> {
         let config = serde_json::to_value(settings)?;
         if run.manifest().config != config {
             run.update(|manifest| manifest.config = config)?;
         }
-        let ledger = Arc::new(TokenLedger::new(budget));
-        Ok(Self { run, settings, console, stages_run: Vec::new(), ledger, roles: None })
+        Ok(Self { run, settings, console, evolution: None, stages_run: Vec::new(), ledger, roles: None })
     }
 
     /// Finds the models; opens those that are not known yet.

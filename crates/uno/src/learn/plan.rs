@@ -1,9 +1,10 @@
 //! The plan: who answers for which cluster, and why; promoted adapters are copied to where they stay (METHOD §7).
 
 use anyhow::Context;
+use serde::Serialize;
 use uno_learn::plan::{Evidence, decide};
 use uno_store::{Plans, RunDir, jsonl};
-use uno_types::{AdapterKind, AdapterRef, Path, Plan};
+use uno_types::{AdapterKind, AdapterRef, Path, Plan, PlanEntry};
 
 use super::artefacts::{ClustersFile, files};
 use super::evidence::Artefacts;
@@ -28,9 +29,12 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         pipeline.hashes(&[files::CLUSTERS, files::GAPS, files::CENTROIDS, files::JUDGE]),
         (&settings.plan, settings.cluster.max_distance, settings.seed),
         (roles.target_id(), roles.embedder_id()),
+        &pipeline.evolution,
     );
+    let depends = uno_store::hash::of_value(&depends);
     pipeline.stage(STAGE, &depends, |p| {
-        fs_err::create_dir_all(p.run.path("plans"))?;
+        let prefix = p.run.home_prefix();
+        fs_err::create_dir_all(p.run.path(format!("{prefix}plans")))?;
         let artefacts = Artefacts::read(p)?;
         let clusters: ClustersFile = p.run.read_json(files::CLUSTERS)?;
         let results = Results::read(&p.run)?;
@@ -45,8 +49,18 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             clusters: Vec::new(),
         };
         let mut outputs = vec![files::VERDICTS.to_owned()];
-        outputs.extend(plan.centroids.clone());
+        outputs.extend(plan.centroids.iter().map(|file| format!("{prefix}{file}")));
         for cluster in &clusters.clusters {
+            let in_force = p
+                .evolution
+                .as_ref()
+                .and_then(|e| e.entries.get(&cluster.id))
+                .map(|entry| PlanEntry { size: cluster.members.len(), ..entry.clone() });
+            let unchanged = p.evolution.as_ref().is_some_and(|e| !e.changed(&artefacts, cluster, settings));
+            if let Some(entry) = in_force.clone().filter(|_| unchanged) {
+                plan.clusters.push(entry);
+                continue;
+            }
             let mut entry = decide(
                 &Evidence {
                     cluster: cluster.id,
@@ -60,6 +74,10 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             let kind = match entry.path {
                 Path::Expert => AdapterKind::Expert,
                 Path::Critic => AdapterKind::Critic,
+                Path::Base if in_force.as_ref().is_some_and(|e| e.path != Path::Base) => {
+                    plan.clusters.extend(in_force.map(|e| stays(e, &entry)));
+                    continue;
+                }
                 Path::Base => {
                     entry.reason = with_notes(&entry.reason, &results, cluster.id);
                     plan.clusters.push(entry);
@@ -67,13 +85,15 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
                 }
             };
             if let Some(adapter) = &mut entry.adapter {
-                promote(&p.run, &results, cluster.id, kind, adapter)?;
-                outputs.push(format!("{}/{WEIGHTS}", adapter.dir));
+                let parent = in_force.and_then(|e| e.adapter).map(|a| a.name);
+                let step = p.evolution.as_ref().map_or(0, |e| e.number);
+                promote(&p.run, &results, cluster.id, kind, adapter, Descent { parent, step })?;
+                outputs.push(format!("{prefix}{}/{WEIGHTS}", adapter.dir));
             }
             plan.clusters.push(entry);
         }
         p.run.write_lines(files::VERDICTS, &results.verdicts)?;
-        outputs.push(Plans::file(&p.run.plans().keep(&plan)?));
+        outputs.push(format!("{prefix}{}", Plans::file(&p.run.plans().keep(&plan)?)));
         Ok(outputs)
     })?;
     publish::publish(pipeline)
@@ -90,6 +110,39 @@ fn with_notes(reason: &str, results: &Results, cluster: usize) -> String {
     if all.is_empty() { reason.to_owned() } else { format!("{reason} ({})", all.join("; ")) }
 }
 
+/// The decision in force, where nothing new was better than it.
+fn stays(mut in_force: PlanEntry, found: &PlanEntry) -> PlanEntry {
+    // What earlier steps found stands in their own plans.
+    let first = in_force.reason.split(STAYS).next().unwrap_or_default().to_owned();
+    in_force.reason = format!("{first}{STAYS}{})", found.reason);
+    in_force.gap = found.gap;
+    in_force
+}
+
+const STAYS: &str = " (It stays: trained again, nothing beat it. ";
+
+/// Where an adapter comes from.
+#[derive(Clone, Debug)]
+struct Descent {
+    /// The adapter that it replaces.
+    parent: Option<String>,
+    /// The step of evolution; 0: learning.
+    step: usize,
+}
+
+/// `lineage.json` of an adapter.
+#[derive(Serialize)]
+struct Lineage<'a> {
+    parent: Option<&'a str>,
+    step: usize,
+    cluster: usize,
+    kind: AdapterKind,
+    /// Training began from the base model, not from the parent.
+    start: &'static str,
+    /// The records that it was trained on.
+    records: &'a [String],
+}
+
 /// Copies a checkpoint to `adapters/<name>`, all or nothing, with its loss curve, and points `adapter` there.
 fn promote(
     run: &RunDir,
@@ -97,9 +150,11 @@ fn promote(
     cluster: usize,
     kind: AdapterKind,
     adapter: &mut AdapterRef,
+    descent: Descent,
 ) -> anyhow::Result<()> {
     let home = format!("adapters/{}", adapter.name);
-    let (from, to) = (run.path(&adapter.dir), run.path(&home));
+    let prefix = run.home_prefix();
+    let (from, to) = (run.path(&adapter.dir), run.path(format!("{prefix}{home}")));
     adapter.dir = home;
     if is_named_for(&adapter.name, &to) {
         return Ok(());
@@ -107,7 +162,7 @@ fn promote(
     if to.exists() {
         fs_err::remove_dir_all(&to)?;
     }
-    let temporary = run.path(format!("adapters/.{}.tmp", adapter.name));
+    let temporary = run.path(format!("{prefix}adapters/.{}.tmp", adapter.name));
     if temporary.exists() {
         fs_err::remove_dir_all(&temporary)?;
     }
@@ -118,6 +173,15 @@ fn promote(
     }
     if let Some(module) = results.module(cluster, kind) {
         jsonl::write(&temporary.join("training.jsonl"), &module.curve)?;
+        let lineage = Lineage {
+            parent: descent.parent.as_deref(),
+            step: descent.step,
+            cluster,
+            kind,
+            start: "base",
+            records: &module.records,
+        };
+        jsonl::write_json(&temporary.join("lineage.json"), &lineage)?;
     }
     fs_err::rename(&temporary, &to)?;
     Ok(())

@@ -8,7 +8,8 @@ use super::plan::STAGE;
 /// The plan that learning came to last, in force or not.
 pub fn learned_plan(run: &RunDir) -> Option<String> {
     let files = &run.manifest().stage(STAGE)?.outputs;
-    files.keys().find_map(|file| Some(file.strip_prefix("plans/")?.strip_suffix(".json")?.to_owned()))
+    let plans = format!("{}plans/", run.home_prefix());
+    files.keys().find_map(|file| Some(file.strip_prefix(&plans)?.strip_suffix(".json")?.to_owned()))
 }
 
 /// What to do with a learned plan.
@@ -20,6 +21,8 @@ enum Decision {
     Publish,
     /// An operator went back from it: the plan in force stays.
     Hold,
+    /// The run has evolved from it: the plan in force stays.
+    Evolved,
     /// `plan.json` is missing or damaged; this plan was in force.
     Repair(String),
 }
@@ -35,7 +38,11 @@ pub fn publish(pipeline: &Pipeline<'_>) -> anyhow::Result<()> {
     match decide(&learned, plans.current().as_deref(), &log, |id| plans.is_kept(id)) {
         Decision::Nothing => {}
         Decision::Publish => {
-            let before = plans.swap(&learned, ChangedBy::Learn, "learned")?;
+            let (by, why) = match &pipeline.evolution {
+                None => (ChangedBy::Learn, "learned".to_owned()),
+                Some(evolution) => (ChangedBy::Evolve, format!("step {}", evolution.number)),
+            };
+            let before = plans.swap(&learned, by, &why)?;
             if let (Some(change), Some(before)) = (rollbacks(&log).next(), before) {
                 pipeline.console.warn(format_args!(
                     "plan {learned} was learned and replaces {before}, to which you rolled back on {}",
@@ -49,6 +56,10 @@ pub fn publish(pipeline: &Pipeline<'_>) -> anyhow::Result<()> {
             plans.current().as_deref().unwrap_or("?"),
             pipeline.run.root().display()
         )),
+        Decision::Evolved => pipeline.console.note(format_args!(
+            "plan {} stays in force: the run has evolved from what these logs alone give, {learned}",
+            plans.current().as_deref().unwrap_or("?"),
+        )),
         Decision::Repair(id) => {
             plans.swap(&id, ChangedBy::Repair, "plan.json was missing or damaged")?;
         }
@@ -58,8 +69,13 @@ pub fn publish(pipeline: &Pipeline<'_>) -> anyhow::Result<()> {
 
 /// Rollbacks since the last plan that was learned, newest first.
 fn rollbacks(log: &[PlanChange]) -> impl Iterator<Item = &PlanChange> {
-    let since = log.iter().rev().take_while(|change| change.by != ChangedBy::Learn);
+    let since = log.iter().rev().take_while(|change| !is_new(change.by));
     since.filter(|change| change.by == ChangedBy::Rollback)
+}
+
+/// Whether the plan came of logs.
+fn is_new(by: ChangedBy) -> bool {
+    matches!(by, ChangedBy::Learn | ChangedBy::Evolve)
 }
 
 fn decide(
@@ -76,20 +92,28 @@ fn decide(
     match (current, last) {
         (None, Some(last)) if held || last == learned => Decision::Repair(last.to_owned()),
         (Some(_), _) if held => Decision::Hold,
+        (Some(_), _) if has_evolved(learned, log) => Decision::Evolved,
         _ => Decision::Publish,
     }
+}
+
+/// Whether a step of evolution came after the plan was in force.
+fn has_evolved(learned: &str, log: &[PlanChange]) -> bool {
+    let since = log.iter().rev().take_while(|change| change.to != learned);
+    log.iter().any(|change| change.to == learned) && since.into_iter().any(|c| c.by == ChangedBy::Evolve)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A log as `from to` in words, with `!` for a rollback.
+    /// A log as `from to` in words, with `!` for a rollback and `+` for a step of evolution.
     fn log(changes: &[&str]) -> Vec<PlanChange> {
         let parse = |text: &&str| {
-            let (by, text) = match text.strip_prefix('!') {
-                Some(rest) => (ChangedBy::Rollback, rest),
-                None => (ChangedBy::Learn, *text),
+            let (by, text) = match (text.strip_prefix('!'), text.strip_prefix('+')) {
+                (Some(rest), _) => (ChangedBy::Rollback, rest),
+                (_, Some(rest)) => (ChangedBy::Evolve, rest),
+                _ => (ChangedBy::Learn, *text),
             };
             let (from, to) = text.split_once(' ').unwrap();
             PlanChange {
@@ -128,6 +152,14 @@ mod tests {
         assert_eq!(decided("b", Some("a"), &twice), Decision::Hold);
         // What was learned since then counts for itself.
         assert_eq!(decided("b", Some("c"), &["- a", "a b", "!b a", "a c"]), Decision::Publish);
+    }
+
+    #[test]
+    fn learning_the_same_again_does_not_undo_what_has_evolved() {
+        let evolved = ["- a", "+a b", "+b c"];
+        assert_eq!(decided("a", Some("c"), &evolved), Decision::Evolved);
+        assert_eq!(decided("d", Some("c"), &evolved), Decision::Publish, "other settings, other logs");
+        assert_eq!(decided("c", Some("b"), &["- a", "+a b", "+b c", "!c b"]), Decision::Hold);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::config::Settings;
 pub struct Job {
     pub cluster: usize,
     pub kind: AdapterKind,
+    /// The records that are trained on, sorted.
+    pub records: Vec<String>,
     pub train: TrainData,
     pub validation: TrainData,
     pub config: TrainConfig,
@@ -32,6 +34,7 @@ impl Job {
             cluster,
             kind,
             examples: 0,
+            records: Vec::new(),
             validation: 0,
             note: Some(why),
             refused: Vec::new(),
@@ -106,6 +109,7 @@ pub fn train(pipeline: &Pipeline<'_>, weights: &EmbeddedChat, job: &Job) -> anyh
         cluster: job.cluster,
         kind: job.kind,
         examples: outcome.examples,
+        records: job.records.clone(),
         validation: job.validation.len(),
         note: outcome.stopped_early,
         refused: outcome.refused,

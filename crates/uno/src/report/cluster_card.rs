@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use uno_learn::support::Shared;
 use uno_types::{AdapterKind, Guard, Outcome, PlanEntry, ScoredBy, Verdict};
 
 use super::data::ReportData;
@@ -51,12 +52,27 @@ fn said(data: &ReportData, entry: &PlanEntry) -> String {
     if rules.is_empty() {
         out.push_str("<li class=dim>none</li>");
     }
-    out.push_str("</ul><h4>Questions</h4><ul>");
+    let _ = write!(out, "</ul>{}<h4>Questions</h4><ul>", behind(data, entry.cluster));
     let queries = data.records.iter().filter(|r| members.contains(&r.id)).take(3);
     for record in queries {
         let _ = write!(out, "<li>{}</li>", escape(&shorten(record.query(), 120)));
     }
     out + "</ul>"
+}
+
+/// How many users stand behind what is taught, and what too few stand behind.
+fn behind(data: &ReportData, cluster: usize) -> String {
+    let Some(support) = data.support.iter().find(|s| s.cluster == cluster) else { return String::new() };
+    let of =
+        |shared: &Shared| format!("“{}” {} of {}", shorten(&shared.rule, 60), shared.users, support.users);
+    let taught: Vec<String> = support.rules.iter().filter(|r| r.supported).take(4).map(of).collect();
+    let alone = support.rules.iter().filter(|r| !r.supported).count();
+    let text = format!(
+        "Users behind what is trained on: {}. {alone} other rules are shared by too few; {} records are left out for them.",
+        if taught.is_empty() { "none".to_owned() } else { taught.join(", ") },
+        support.left_out.len()
+    );
+    format!("<p class='dim small'>{}</p>", escape(&text))
 }
 
 /// Win rate per epoch, and who scored.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use uno_learn::judge::JudgeReport;
+use uno_learn::support::Support;
 use uno_store::{Manifest, RunDir};
 use uno_types::{ClusterGap, Pair, Plan, Record, RuleSet, Verdict};
 
@@ -25,6 +26,8 @@ pub struct ReportData {
     pub verdicts: Vec<Verdict>,
     /// How far the judge can be trusted; runs of earlier versions did not ask.
     pub judge: Option<JudgeReport>,
+    /// Who stands behind each cluster's rules; empty in runs of earlier versions.
+    pub support: Vec<Support>,
     /// What was learned.
     pub plan: Plan,
     /// The plan in force, where an operator went back to it.
@@ -36,9 +39,10 @@ pub struct ReportData {
 impl ReportData {
     /// Reads the artefacts.
     pub fn load(run: &RunDir) -> anyhow::Result<Self> {
-        let in_force = run.read_json(files::PLAN).with_context(|| {
-            format!("{} has no plan yet: let `uno learn` finish first", run.root().display())
-        })?;
+        let in_force =
+            run.read_json(&format!("{}{}", run.home_prefix(), files::PLAN)).with_context(|| {
+                format!("{} has no plan yet: let `uno learn` finish first", run.root().display())
+            })?;
         // The evidence beside it is that of the plan which was learned last.
         let (plans, learned) = (run.plans(), learned_plan(run));
         let rolled_back_to = plans.current().filter(|id| learned.as_ref().is_some_and(|l| l != id));
@@ -54,6 +58,8 @@ impl ReportData {
         });
         let Results { modules, verdicts } = Results::read(run)?;
         let judge = run.path(files::JUDGE).exists().then(|| run.read_json(files::JUDGE)).transpose()?;
+        let support = run.path(files::SUPPORT).exists().then(|| run.read_json(files::SUPPORT)).transpose()?;
+        let support = support.unwrap_or_default();
         let demo = run.path(files::DEMO).exists().then(|| run.read_json(files::DEMO)).transpose()?;
         Ok(Self {
             manifest: run.manifest().clone(),
@@ -66,6 +72,7 @@ impl ReportData {
             modules,
             verdicts,
             judge,
+            support,
             plan,
             rolled_back_to,
             demo,

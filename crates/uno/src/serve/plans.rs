@@ -77,7 +77,9 @@ impl PlanSource for RunPlans {
 
     fn is_learned(&self, id: &str) -> bool {
         let log = self.plans().log().unwrap_or_default();
-        log.last().is_some_and(|change| change.to == id && change.by == ChangedBy::Learn)
+        log.last().is_some_and(|change| {
+            change.to == id && matches!(change.by, ChangedBy::Learn | ChangedBy::Evolve)
+        })
     }
 
     fn withdraw(&self, trial: &str, to: &str, why: &str) -> Result<(), String> {

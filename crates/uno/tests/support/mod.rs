@@ -179,6 +179,7 @@ fn collect(root: &Path, dir: &Path, all: &mut Vec<(String, Vec<u8>)>) {
 
 /// Timings stand in run.json, in the trainer's own training.jsonl and in the log of plans, and the report shows them.
 fn skipped(name: &str) -> bool {
-    let own_events = name.starts_with("training/") && name.ends_with("/training.jsonl");
-    own_events || ["run.json", "report.html", ".lock", "plans/.lock", "plans/log.jsonl"].contains(&name)
+    let own_events = name.contains("training/") && name.ends_with("/training.jsonl");
+    let last = name.rsplit('/').next().unwrap_or(name);
+    own_events || ["run.json", "report.html", ".lock"].contains(&last) || name == "plans/log.jsonl"
 }

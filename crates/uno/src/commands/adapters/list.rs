@@ -18,6 +18,8 @@ struct Adapter {
     cluster: usize,
     path: &'static str,
     win_rate: Option<f64>,
+    /// The adapter that it replaced.
+    parent: Option<String>,
     bytes: u64,
     intact: bool,
 }
@@ -59,11 +61,19 @@ fn adapters(run: &RunDir) -> anyhow::Result<Vec<Adapter>> {
             cluster: entry.cluster,
             path: entry.path.as_str(),
             win_rate: entry.win_rate.map(|w| w.rate),
+            parent: parent(&dir),
             bytes: fs_err::metadata(dir.join(WEIGHTS)).map_or(0, |m| m.len()),
             intact: is_named_for(&adapter.name, &dir),
         });
     }
     Ok(all)
+}
+
+/// The adapter that the one in `dir` replaced, if it replaced any.
+fn parent(dir: &Path) -> Option<String> {
+    let lineage = fs_err::read(dir.join("lineage.json")).ok()?;
+    let lineage: serde_json::Value = serde_json::from_slice(&lineage).ok()?;
+    Some(lineage["parent"].as_str()?.to_owned())
 }
 
 fn text(adapters: &[Adapter]) -> String {

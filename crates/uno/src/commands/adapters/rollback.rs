@@ -92,7 +92,7 @@ fn or_none(known: &[String]) -> String {
 
 /// The plan that was in force when the present one was learned: going back twice goes two steps back.
 fn before(current: Option<&str>, log: &[PlanChange], known: &[String]) -> anyhow::Result<String> {
-    let learned = log.iter().rev().filter(|c| c.by == ChangedBy::Learn);
+    let learned = log.iter().rev().filter(|c| matches!(c.by, ChangedBy::Learn | ChangedBy::Evolve));
     let mut replaced = learned.filter(|c| Some(c.to.as_str()) == current).filter_map(|c| c.from.as_ref());
     // A line may be there twice after a crash; a plan never follows itself.
     match replaced.find(|from| known.contains(from) && Some(from.as_str()) != current) {
