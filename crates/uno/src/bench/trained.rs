@@ -6,7 +6,6 @@ use anyhow::Context;
 use uno_bench::baseline::{Answers, Baseline, BaselineError, Metered, Question, Usage};
 use uno_bench::learning::perplexity;
 use uno_bench::simulate::conversation_line;
-use uno_learn::plan::{Policy as Proof, Variant};
 use uno_learn::route::{self, Policy, Route};
 use uno_train::Loss;
 use uno_types::{AdapterRef, ChatModel, Message, Path, Record};
@@ -207,19 +206,19 @@ fn only_adapter(pipeline: &Pipeline<'_>) -> anyhow::Result<Option<AdapterRef>> {
     Ok(last.map(|c| AdapterRef { name: c.adapter.clone(), dir: c.dir.clone() }))
 }
 
+/// `learn`'s settings for one adapter for all logs.
+const ONE_LORA: &[&str] =
+    &["cluster.by=none", "plan.gate=expert", "plan.policy=unverified", "plan.variant=uno_single"];
+
 /// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything. An ablation: what it
 /// says. UNO: as they are.
 fn settings(base: &Settings, way: Way) -> anyhow::Result<Settings> {
-    let mut settings = base.clone();
     let loss = match way {
-        Way::Uno(_) => return Ok(settings),
+        Way::Uno(_) => return Ok(base.clone()),
         Way::Ablated(ablation) => return Ok(config::with(base, ablation.settings)?),
         Way::OneLora(loss) => loss,
     };
-    settings.cluster.threshold = 1e9;
-    settings.plan.policy = Proof::Paper;
-    settings.plan.variant = Variant::UnoSingle;
-    settings.plan.gap_threshold = 1.0;
+    let mut settings = config::with(base, ONE_LORA)?;
     settings.train.loss = match loss {
         LoraLoss::Sft => Loss::DpoSft { dpo_weight: 0.0, sft_weight: 1.0 },
         LoraLoss::Dpo => Loss::DpoSft { dpo_weight: 1.0, sft_weight: 0.0 },
