@@ -1,6 +1,7 @@
 //! Who answers, and what the client and the log are told about it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
@@ -88,6 +89,9 @@ impl Reason {
     }
 }
 
+/// Decisions so far, in the lower 16 bits.
+static COUNT: AtomicU16 = AtomicU16::new(0);
+
 /// A decision.
 #[derive(Clone, Debug)]
 pub struct Decision {
@@ -116,7 +120,9 @@ impl Decision {
     pub fn new(served: Served, reason: Reason) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ms = since.as_millis() as u64;
-        let id = format!("{:012x}{:020x}", ms & 0xffff_ffff_ffff, rand::random::<u128>() >> 48);
+        // Requests of the same millisecond keep their order; 64 random bits cannot be guessed.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{:012x}{count:04x}{:016x}", ms & 0xffff_ffff_ffff, rand::random::<u64>());
         Self {
             id,
             time: i64::try_from(ms).unwrap_or(i64::MAX),

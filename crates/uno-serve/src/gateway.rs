@@ -127,6 +127,11 @@ impl Gateway {
         self.replicas.iter().any(|r| !r.is_down() && r.is_ready(adapter))
     }
 
+    /// Whether a client's key must not reach the servers: it is ours, or they are asked with a key of their own.
+    pub fn hides_keys(&self) -> bool {
+        self.client.has_key() || self.auth.is_on()
+    }
+
     /// The longest pause within an answer.
     pub fn idle(&self) -> Duration {
         Duration::from_secs(self.options.limits.idle_seconds)

@@ -52,13 +52,7 @@ async fn serve(
         (&Method::POST, "/v1/embeddings") => {
             let caller = gateway.auth.check(&head.headers, Scope::Chat)?;
             let body = read(body).await?;
-            pass::through(
-                gateway,
-                Method::POST,
-                "/embeddings",
-                Call { caller, headers: head.headers, body, started },
-            )
-            .await
+            pass::through(gateway, "/embeddings", Call { caller, headers: head.headers, body, started }).await
         }
         (&Method::GET, "/v1/models") => {
             gateway.auth.check(&head.headers, Scope::Chat)?;

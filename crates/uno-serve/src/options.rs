@@ -26,8 +26,26 @@ pub struct ServeOptions {
     pub route: RouteOptions,
     /// Trials of new plans.
     pub rollout: RolloutOptions,
+    /// Evolution in the background (`uno serve --evolve`).
+    pub evolve: EvolveOptions,
     /// The log of requests and feedback.
     pub log: LogOptions,
+}
+
+/// Evolution in the background (`uno serve --evolve`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvolveOptions {
+    /// A step is taken after so many hours if there is any new evidence; 0: only on `min_evidence`.
+    pub every_hours: u64,
+    /// A step is taken as soon as there are so many new pieces of evidence: feedback, and requests that go on from an answer.
+    pub min_evidence: u64,
+}
+
+impl Default for EvolveOptions {
+    fn default() -> Self {
+        Self { every_hours: 24, min_evidence: 50 }
+    }
 }
 
 impl Default for ServeOptions {
@@ -42,6 +60,7 @@ impl Default for ServeOptions {
             limits: LimitOptions::default(),
             route: RouteOptions::default(),
             rollout: RolloutOptions::default(),
+            evolve: EvolveOptions::default(),
             log: LogOptions::default(),
         }
     }

@@ -38,12 +38,7 @@ pub async fn completions(gateway: &Arc<Gateway>, call: Call) -> Result<Reply, Bo
 ///
 /// # Errors
 /// The reply when no server answers.
-pub async fn through(
-    gateway: &Arc<Gateway>,
-    _method: Method,
-    path: &str,
-    call: Call,
-) -> Result<Reply, Box<Reply>> {
+pub async fn through(gateway: &Arc<Gateway>, path: &str, call: Call) -> Result<Reply, Box<Reply>> {
     let sent = send_anywhere(gateway, path, &call.headers, call.body, None).await;
     let (lease, reply) = sent.map_err(|e| Box::new(reply::error(Fault::Upstream, &e.to_string())))?;
     let (mut head, body) = reply.into_parts();
@@ -60,7 +55,7 @@ pub async fn through(
 pub async fn models(gateway: &Arc<Gateway>, headers: &HeaderMap) -> Result<Reply, Box<Reply>> {
     let upstream = |e: String| Box::new(reply::error(Fault::Upstream, &e));
     let Some(lease) = gateway.replicas.pick(&[]) else { return Err(upstream("there is no server".into())) };
-    let headers = crate::chat::request_headers(headers, gateway.client.has_key() || gateway.auth.is_on());
+    let headers = crate::chat::request_headers(headers, gateway.hides_keys());
     let sent = gateway.client.send(lease.replica(), Method::GET, "/models", headers, Bytes::new()).await;
     let reply = sent.map_err(|e| upstream(e.to_string()))?;
     let status = reply.status();

@@ -81,6 +81,27 @@ async fn a_key_may_what_its_scopes_say_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn our_keys_reach_no_server_on_any_path() {
+    let server = MockServer::start(MockConfig::default()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.jsonl");
+    let (app, line) = key("app", &[Scope::Chat], None);
+    std::fs::write(&file, line).unwrap();
+    let gateway = Running::start(&[&server], true, |o| o.keys = file.display().to_string());
+    for name in [support::EXPERT, support::CRITIC] {
+        support::load(&server, gateway.dir.path(), name).await;
+    }
+    gateway.adapters_ready();
+    for (question, path) in [("cook rice", "expert"), ("visit Rome", "critic"), ("count to ten", "base")] {
+        let request = gateway.client.post(gateway.url("/v1/chat/completions")).bearer_auth(&app);
+        let answer = request.json(&chat("uno", question, false)).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), header(&answer, "x-uno-path").as_str()), (200, path));
+    }
+    assert_eq!(server.count("/chat/completions"), 5);
+    assert!(server.seen().iter().all(|s| s.authorization.is_none()), "{:?}", server.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_in_work_end_before_the_gateway_does() {
     let server = MockServer::start(MockConfig { pause_ms: 60, ..MockConfig::default() }).unwrap();
     let gateway = Running::start(&[&server], false, |_| {});

@@ -55,7 +55,7 @@ fn all(store: &mut dyn LogStore) -> Vec<RequestRow> {
 /// What every store must do. It begins empty.
 fn conforms(mut store: Box<dyn LogStore>) {
     let store = store.as_mut();
-    let a = request("a", 1000, "", "p1", &["how?"], "so\0 „“ 𝄞");
+    let a = RequestRow { answer: "so\0 „“ 𝄞".into(), ..request("a", 1000, "", "p1", &["how?"], "so") };
     let b = request("b", 2000, "p1+so", "p2", &["how?", "so", "shorter"], "ok");
     let write = |store: &mut dyn LogStore, rows: &[&RequestRow]| {
         let entries: Vec<Entry> = rows.iter().map(|r| Entry::Request(Box::new((*r).clone()))).collect();
@@ -104,6 +104,7 @@ fn conforms(mut store: Box<dyn LogStore>) {
     assert_eq!(store.counts(0).unwrap()[0].complaints, 1);
     assert_eq!(store.counts(2500).unwrap()[0].complaints, 0);
 
+    assert_eq!((store.evidence(0).unwrap(), store.evidence(2500).unwrap()), (3, 1));
     assert_eq!(store.purge(2500, 1).unwrap(), 1 + 1, "the oldest request and the oldest feedback");
     assert_eq!(store.purge(2500, 10).unwrap(), 1 + 1);
     assert_eq!(all(store).iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["c"]);

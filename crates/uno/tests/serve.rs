@@ -179,6 +179,35 @@ async fn acknowledged_feedback_survives_kill_9() {
     assert!(lost.is_empty(), "{lost:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn evolution_steps_begin_by_themselves() {
+    let server = server(0);
+    let bench = Bench::new();
+    let target = format!("target.url={}", server.base_url());
+    let words = [
+        "--evolve",
+        "--set",
+        &target,
+        "--set",
+        "target.model=mock-model",
+        "--set",
+        "serve.evolve.min_evidence=1",
+    ];
+    let gateway = Gateway::start(&bench, &words);
+    let decision = header(&gateway.ask("anything").await, "x-uno-decision");
+    let feedback = json!({"decision": decision, "comment": "as a list please"});
+    gateway.client.post(gateway.url("/v1/feedback")).json(&feedback).send().await.unwrap();
+    let log = bench.path("run/evolve/log");
+    let started = std::time::Instant::now();
+    while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains("evolve") || log.lines().count() > 1) {
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "no step was taken");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let records = std::fs::read_to_string(bench.path("run/evolve/records.jsonl")).unwrap();
+    assert!(records.contains("as a list please"), "{records}");
+    assert_eq!(gateway.ask("still there?").await.status(), 200);
+}
+
 #[test]
 fn wrong_settings_are_named() {
     let bench = Bench::new();

@@ -41,14 +41,14 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 ];
 
 /// The headers to send on. The client's own key goes on only when neither gateway nor servers have keys of their own.
-pub fn request_headers(from: &HeaderMap, has_key: bool) -> HeaderMap {
+pub fn request_headers(from: &HeaderMap, hides_keys: bool) -> HeaderMap {
     let mut out = HeaderMap::with_capacity(8);
     for name in &FORWARDED {
         if let Some(value) = from.get(name) {
             out.insert(name.clone(), value.clone());
         }
     }
-    if let Some(value) = from.get(AUTHORIZATION).filter(|_| !has_key) {
+    if let Some(value) = from.get(AUTHORIZATION).filter(|_| !hides_keys) {
         out.insert(AUTHORIZATION, value.clone());
     }
     out
@@ -80,7 +80,7 @@ pub async fn send_anywhere(
     body: Bytes,
     adapter: Option<&str>,
 ) -> Result<(Lease, UpReply), SendError> {
-    let headers = request_headers(headers, gateway.client.has_key() || gateway.auth.is_on());
+    let headers = request_headers(headers, gateway.hides_keys());
     let mut tried = Vec::new();
     let mut last = SendError::Unreachable("there is no server: set serve.upstreams or target.url".into());
     loop {

@@ -19,12 +19,13 @@ pub struct AnswerWatch {
     gateway: Arc<Gateway>,
     caller: Caller,
     seen: Option<Seen>,
-    copy: Copy,
+    copy: Kept,
     /// Counts the request as in flight until its answer has gone through.
     _lease: Option<Lease>,
 }
 
-enum Copy {
+/// What is kept of the answer while it goes by.
+enum Kept {
     Events(Box<Events>),
     Json { bytes: BytesMut, cut: bool },
 }
@@ -39,8 +40,8 @@ impl AnswerWatch {
         lease: Option<Lease>,
     ) -> Self {
         let copy = match events {
-            true => Copy::Events(Box::default()),
-            false => Copy::Json { bytes: BytesMut::new(), cut: false },
+            true => Kept::Events(Box::default()),
+            false => Kept::Json { bytes: BytesMut::new(), cut: false },
         };
         Self { gateway, caller, seen: Some(seen), copy, _lease: lease }
     }
@@ -49,37 +50,36 @@ impl AnswerWatch {
 impl Watch for AnswerWatch {
     fn saw(&mut self, bytes: &Bytes) {
         match &mut self.copy {
-            Copy::Events(events) => events.feed(bytes),
-            Copy::Json { bytes: copy, cut } if copy.len() + bytes.len() <= LONGEST => {
+            Kept::Events(events) => events.feed(bytes),
+            Kept::Json { bytes: copy, .. } if copy.len() + bytes.len() <= LONGEST => {
                 copy.extend_from_slice(bytes);
-                let _ = cut;
             }
-            Copy::Json { cut, .. } => *cut = true,
+            Kept::Json { cut, .. } => *cut = true,
         }
     }
 
     fn is_whole(&self) -> bool {
         match &self.copy {
-            Copy::Events(events) => events.is_whole() || self.seen.as_ref().is_some_and(|s| s.status >= 400),
-            Copy::Json { .. } => true,
+            Kept::Events(events) => events.is_whole() || self.seen.as_ref().is_some_and(|s| s.status >= 400),
+            Kept::Json { .. } => true,
         }
     }
 
     fn ended(&mut self, end: End) {
         let Some(seen) = self.seen.take() else { return };
-        let copy = std::mem::replace(&mut self.copy, Copy::Json { bytes: BytesMut::new(), cut: false });
+        let copy = std::mem::replace(&mut self.copy, Kept::Json { bytes: BytesMut::new(), cut: false });
         let total_us = seen.started.elapsed().as_micros() as u64;
         self.gateway.metrics.ended(&seen, &end, total_us);
         let (caller, gateway) = (self.caller.clone(), Arc::clone(&self.gateway));
         let weight = seen.body.len()
             + match &copy {
-                Copy::Events(events) => events.answer.text.len(),
-                Copy::Json { bytes, .. } => bytes.len(),
+                Kept::Events(events) => events.answer.text.len(),
+                Kept::Json { bytes, .. } => bytes.len(),
             };
         let make = move || {
             let answer = match copy {
-                Copy::Events(events) => events.answer,
-                Copy::Json { bytes, cut } => Answer { cut, ..Answer::of_json(&bytes) },
+                Kept::Events(events) => events.answer,
+                Kept::Json { bytes, cut } => Answer { cut, ..Answer::of_json(&bytes) },
             };
             gateway.metrics.tokens(&answer);
             gateway.auth.spent(&caller, &answer);

@@ -5,7 +5,7 @@ use postgres::{Client, NoTls, Row};
 use super::postgres_rows::{Params, feedback_of, feedback_values, request_of, request_values};
 use super::schema::{FEEDBACK, MIGRATIONS, REQUEST, insert_request, upsert_feedback};
 use super::sqlite::messages_json;
-use super::store::{ArmCount, LogStore, counts_sql};
+use super::store::{ArmCount, LogStore, counts_sql, evidence_sql};
 use super::{Entry, FeedbackRow, RequestRow};
 use crate::StoreError;
 
@@ -136,6 +136,14 @@ impl LogStore for PostgresLog {
                 abandoned: count(r, 6),
             })
             .collect())
+    }
+
+    fn evidence(&mut self, from: i64) -> Result<u64, StoreError> {
+        let row = self
+            .client
+            .query_one(&evidence_sql("$1"), &[&from])
+            .map_err(|e| error(&self.place, "read", &e))?;
+        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
     }
 
     fn purge(&mut self, before: i64, limit: u64) -> Result<u64, StoreError> {

@@ -6,7 +6,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::schema::{FEEDBACK, MIGRATIONS, REQUEST, insert_request, upsert_feedback};
-use super::store::{ArmCount, LogStore, counts_sql};
+use super::store::{ArmCount, LogStore, counts_sql, evidence_sql};
 use super::{Entry, FeedbackRow, RequestRow};
 use crate::StoreError;
 
@@ -124,6 +124,12 @@ impl LogStore for SqliteLog {
             })
         });
         rows.map_err(fail)?.collect::<Result<_, _>>().map_err(fail)
+    }
+
+    fn evidence(&mut self, from: i64) -> Result<u64, StoreError> {
+        let count: rusqlite::Result<i64> =
+            self.connection.query_row(&evidence_sql("?1"), [from], |r| r.get(0));
+        count.map(|n| u64::try_from(n).unwrap_or(0)).map_err(|e| error(&self.path, "read", e))
     }
 
     fn purge(&mut self, before: i64, limit: u64) -> Result<u64, StoreError> {

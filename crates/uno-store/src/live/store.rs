@@ -59,6 +59,12 @@ pub trait LogStore: Send {
     /// When the database fails.
     fn counts(&mut self, from: i64) -> Result<Vec<ArmCount>, StoreError>;
 
+    /// How much there is to learn from since `from`: feedback, and requests that go on from an answer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn evidence(&mut self, from: i64) -> Result<u64, StoreError>;
+
     /// Deletes at most `limit` requests older than `before`, and feedback as old; says how many rows went.
     ///
     /// # Errors
@@ -75,6 +81,14 @@ pub fn open(place: &str) -> Result<Box<dyn LogStore>, StoreError> {
         return Ok(Box::new(PostgresLog::open(place)?));
     }
     Ok(Box::new(SqliteLog::open(Path::new(place))?))
+}
+
+/// The question that evidence is counted with.
+pub(super) fn evidence_sql(mark: &str) -> String {
+    format!(
+        "SELECT (SELECT COUNT(*) FROM feedback WHERE time >= {mark} AND NOT deleted) \
+         + (SELECT COUNT(*) FROM requests WHERE time >= {mark} AND parent <> '')"
+    )
 }
 
 /// The question that counts are asked with. `$1`-like marks differ by database.

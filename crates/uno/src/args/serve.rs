@@ -28,6 +28,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<String>,
 
+    /// Takes evolution steps in the background when there is enough new evidence (settings serve.evolve.*)
+    #[arg(long)]
+    pub evolve: bool,
+
     /// Where settings come from.
     #[command(flatten)]
     pub settings: SettingsArgs,

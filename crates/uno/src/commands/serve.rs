@@ -12,7 +12,7 @@ use uno_types::Embedder;
 use crate::args::ServeArgs;
 use crate::config::{self, Settings};
 use crate::output::Console;
-use crate::serve::RunPlans;
+use crate::serve::{Evolution, RunPlans};
 
 /// What is printed as soon as clients may come.
 #[derive(Serialize)]
@@ -67,7 +67,15 @@ pub fn run(args: &ServeArgs, console: &Console) -> anyhow::Result<()> {
             let admin = l.admin.as_ref().map_or(String::new(), |a| format!(", admin plane on http://{a}"));
             format!("Serving on http://{}/v1 for {}{admin}", l.listening, l.servers.join(", "))
         })?;
+        let evolution = args.evolve.then(|| Evolution {
+            run: args.run.clone(),
+            store: listening.store.clone(),
+            options: settings.serve.evolve.clone(),
+        });
+        // Steps have processes of their own, which end with this one.
+        let evolving = evolution.map(Evolution::start).transpose()?;
         server.run(crate::serve::told_to_stop()).await?;
+        drop(evolving);
         Ok(())
     })
 }

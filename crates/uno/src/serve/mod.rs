@@ -1,5 +1,6 @@
 //! What `uno serve` needs of a run directory, and of the system.
 
+mod evolve;
 mod plans;
 
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use uno_store::RunDir;
 
+pub use evolve::Evolution;
 pub use plans::RunPlans;
 
 use crate::config::Settings;
