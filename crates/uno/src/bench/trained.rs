@@ -207,8 +207,13 @@ fn only_adapter(pipeline: &Pipeline<'_>) -> anyhow::Result<Option<AdapterRef>> {
 }
 
 /// `learn`'s settings for one adapter for all logs.
-const ONE_LORA: &[&str] =
-    &["cluster.by=none", "plan.gate=expert", "plan.policy=unverified", "plan.variant=uno_single"];
+const ONE_LORA: &[&str] = &[
+    "cluster.by=none",
+    "evidence.min_user_share=0",
+    "plan.gate=expert",
+    "plan.policy=unverified",
+    "plan.variant=uno_single",
+];
 
 /// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything. An ablation: what it
 /// says. UNO: as they are.
