@@ -15,21 +15,19 @@ use std::time::Duration;
 use serde_json::json;
 use uno_types::AdapterRef;
 
-use super::adapter_files::{AdapterFiles, check_adapter_files};
-use super::config::{PathMap, RemoteConfig};
+use super::config::RemoteConfig;
 use super::error::RemoteError;
+use super::host::AdapterHost;
+use super::runtime;
 use super::server::Server;
-use super::{models, probe, runtime};
 
 /// How long unloading may take when nobody waits for it any more.
 const PARTING: Duration = Duration::from_secs(5);
 
 /// The adapters that UNO holds on one server.
 pub struct VllmAdapters {
-    server: Arc<Server>,
-    base_model: String,
+    host: AdapterHost,
     max_loras: usize,
-    paths: Option<PathMap>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -40,8 +38,6 @@ type Users = HashMap<(String, String), Weak<VllmAdapters>>;
 #[derive(Default)]
 struct State {
     loaded: BTreeMap<String, Loaded>,
-    /// Content hashes of all names ever used here, unloaded ones too: the server may have cached under them.
-    names: HashMap<String, String>,
     /// Waves of requests in flight.
     active: usize,
     /// Somebody loads, or waits for the requests in flight to end so that they can.
@@ -76,10 +72,8 @@ impl VllmAdapters {
             return existing;
         }
         let new = Arc::new(Self {
-            server,
-            base_model: base_model.to_owned(),
+            host: AdapterHost::on(server, base_model, config.adapter_paths.clone()),
             max_loras: config.max_loras.max(1),
-            paths: config.adapter_paths.clone(),
             state: Mutex::default(),
             changed: Condvar::new(),
         });
@@ -158,7 +152,7 @@ impl VllmAdapters {
     ) -> Result<Vec<(String, RemoteError)>, RemoteError> {
         let mut failed = Vec::new();
         for adapter in missing {
-            match self.make_room(wanted).and_then(|()| self.load(adapter)) {
+            match self.make_room(wanted).and_then(|()| self.host.load(adapter)) {
                 Ok(()) => {
                     self.lock().loaded.insert(adapter.name.clone(), Loaded { last_used: 0 });
                 }
@@ -182,52 +176,13 @@ impl VllmAdapters {
         victim.map_or(Ok(()), |name| self.unload(&name))
     }
 
-    fn load(&self, adapter: &AdapterRef) -> Result<(), RemoteError> {
-        let files = check_adapter_files(adapter)?;
-        self.claim_name(&adapter.name, &files)?;
-        let path = self.paths.as_ref().map_or_else(|| files.dir.clone(), |map| map.map(&files.dir));
-        let (server, base, name) = (self.server.clone(), self.base_model.clone(), adapter.name.clone());
-        let outcome = runtime::wait(async move {
-            load_and_list(&server, &name, &path.to_string_lossy()).await?;
-            probe::probe(&server, &base, &name, &files.dir).await
-        })?;
-        if let Err(error) = outcome {
-            // Nothing must be routed to it by whoever reads the model list. A server that is gone holds nothing.
-            if !error.is_gone() {
-                let _ = self.unload(&adapter.name);
-            }
-            return Err(error);
-        }
-        tracing::info!(adapter = adapter.name, "loaded and probed");
-        Ok(())
-    }
-
-    /// One name, one content, for good.
-    fn claim_name(&self, name: &str, files: &AdapterFiles) -> Result<(), RemoteError> {
-        let mut state = self.lock();
-        let known = state.names.entry(name.to_owned()).or_insert_with(|| files.hash.clone());
-        if *known == files.hash {
-            return Ok(());
-        }
-        Err(RemoteError::Adapter {
-            name: name.to_owned(),
-            problem: "its files changed after it was loaded under this name, and the server may have cached answers of \
-                      the old ones; give the new weights a new name"
-                .into(),
-        })
-    }
-
     /// Unloads one adapter.
     ///
     /// # Errors
     /// When the server refuses; an adapter that it does not know counts as unloaded.
     pub fn unload(&self, name: &str) -> Result<(), RemoteError> {
         self.lock().loaded.remove(name);
-        let (server, body) = (self.server.clone(), json!({ "lora_name": name }));
-        match runtime::wait(async move { server.post_text("/unload_lora_adapter", &body).await })? {
-            Ok(_) | Err(RemoteError::Status { status: 404, .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.host.unload(name)
     }
 
     /// Unloads all adapters that were loaded here. Also done when the last user is dropped.
@@ -254,7 +209,7 @@ impl VllmAdapters {
 
 impl Drop for VllmAdapters {
     fn drop(&mut self) {
-        let (server, names) = (self.server.clone(), self.loaded());
+        let (server, names) = (self.host.server(), self.loaded());
         if names.is_empty() {
             return;
         }
@@ -273,38 +228,4 @@ impl Drop for VllmAdapters {
         };
         let _ = runtime::wait(parting);
     }
-}
-
-/// Loads an adapter and makes sure that the server lists it.
-pub(super) async fn load_and_list(server: &Server, name: &str, path: &str) -> Result<(), RemoteError> {
-    let adapter_error = |problem: String| RemoteError::Adapter { name: name.to_owned(), problem };
-    let listed = |cards: &[super::wire::ModelCard]| cards.iter().any(|c| c.id == name);
-    // Left over from an earlier run of ours: the same name is the same content, and the probe checks it.
-    if listed(&models::list(server).await?) {
-        return Ok(());
-    }
-    let body = json!({ "lora_name": name, "lora_path": path });
-    match server.post_text("/load_lora_adapter", &body).await {
-        Ok(_) => {}
-        Err(RemoteError::Status { status: 404 | 405, message, .. }) if !message.contains(name) => {
-            return Err(adapter_error(format!(
-                "{} does not exist; start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",
-                server.url("/load_lora_adapter")
-            )));
-        }
-        Err(RemoteError::Status { status, message, .. }) if !matches!(status, 401 | 403 | 429) => {
-            return Err(adapter_error(format!(
-                "the server does not load it from {path}: {message}; check that the server sees this path and that its \
-                 --max-loras and --max-lora-rank are large enough"
-            )));
-        }
-        Err(error) => return Err(error),
-    }
-    if listed(&models::list(server).await?) {
-        return Ok(());
-    }
-    Err(adapter_error(format!(
-        "the server said that it loaded it from {path}, but {} does not list it; see the server's log",
-        server.url("/models")
-    )))
 }

@@ -1,7 +1,7 @@
 //! Adapters on one server, step by step, for a caller that knows itself what is in flight (the gateway).
 //!
-//! The rules are those of [`VllmAdapters`](super::VllmAdapters): files are checked before, the model list after, then a probe; a name
-//! is never loaded from other files.
+//! Files are checked before a load, the model list after, then a probe; a name is never loaded from other files
+//! ([`VllmAdapters`](super::VllmAdapters), which adds leases and slots to this, says why).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use uno_types::AdapterRef;
 
-use super::adapter_files::check_adapter_files;
-use super::adapters::load_and_list;
+use super::adapter_files::{AdapterFiles, check_adapter_files};
 use super::config::{PathMap, RemoteConfig};
 use super::error::RemoteError;
 use super::server::Server;
@@ -28,7 +27,7 @@ pub struct AdapterHost {
     server: Arc<Server>,
     base_model: String,
     paths: Option<PathMap>,
-    /// Content hashes of all names ever loaded from here.
+    /// Content hashes of all names ever used here, unloaded ones too: the server may have cached under them.
     names: Mutex<HashMap<String, String>>,
 }
 
@@ -38,12 +37,16 @@ impl AdapterHost {
     /// # Errors
     /// When the address is none.
     pub fn new(config: &RemoteConfig) -> Result<Self, RemoteError> {
-        Ok(Self {
-            server: Server::new(config)?,
-            base_model: config.model.clone(),
-            paths: config.adapter_paths.clone(),
-            names: Mutex::default(),
-        })
+        Ok(Self::on(Server::new(config)?, &config.model, config.adapter_paths.clone()))
+    }
+
+    /// On a server that others use too.
+    pub(super) fn on(server: Arc<Server>, base_model: &str, paths: Option<PathMap>) -> Self {
+        Self { server, base_model: base_model.to_owned(), paths, names: Mutex::default() }
+    }
+
+    pub(super) fn server(&self) -> Arc<Server> {
+        self.server.clone()
     }
 
     /// What it holds now.
@@ -64,15 +67,7 @@ impl AdapterHost {
     /// What is wrong with the files, the server, or what the adapter answers.
     pub fn load(&self, adapter: &AdapterRef) -> Result<(), RemoteError> {
         let files = check_adapter_files(adapter)?;
-        {
-            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = names.entry(adapter.name.clone()).or_insert_with(|| files.hash.clone());
-            if *known != files.hash {
-                let problem =
-                    "its files changed after it was loaded under this name; give the new weights a new name";
-                return Err(RemoteError::Adapter { name: adapter.name.clone(), problem: problem.into() });
-            }
-        }
+        self.claim_name(&adapter.name, &files)?;
         let path = self.paths.as_ref().map_or_else(|| files.dir.clone(), |map| map.map(&files.dir));
         let (server, base, name) = (self.server.clone(), self.base_model.clone(), adapter.name.clone());
         let outcome = runtime::wait(async move {
@@ -80,6 +75,7 @@ impl AdapterHost {
             probe::probe(&server, &base, &name, &files.dir).await
         })?;
         if let Err(error) = outcome {
+            // Nothing must be routed to it by whoever reads the model list. A server that is gone holds nothing.
             if !error.is_gone() {
                 let _ = self.unload(&adapter.name);
             }
@@ -87,6 +83,21 @@ impl AdapterHost {
         }
         tracing::info!(adapter = adapter.name, server = self.server.base(), "loaded and probed");
         Ok(())
+    }
+
+    /// One name, one content, for good.
+    fn claim_name(&self, name: &str, files: &AdapterFiles) -> Result<(), RemoteError> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = names.entry(name.to_owned()).or_insert_with(|| files.hash.clone());
+        if *known == files.hash {
+            return Ok(());
+        }
+        Err(RemoteError::Adapter {
+            name: name.to_owned(),
+            problem: "its files changed after it was loaded under this name, and the server may have cached answers of \
+                      the old ones; give the new weights a new name"
+                .into(),
+        })
     }
 
     /// Unloads an adapter; one that is not there counts as unloaded.
@@ -100,4 +111,38 @@ impl AdapterHost {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Loads an adapter and makes sure that the server lists it.
+async fn load_and_list(server: &Server, name: &str, path: &str) -> Result<(), RemoteError> {
+    let adapter_error = |problem: String| RemoteError::Adapter { name: name.to_owned(), problem };
+    let listed = |cards: &[super::wire::ModelCard]| cards.iter().any(|c| c.id == name);
+    // Left over from an earlier run of ours: the same name is the same content, and the probe checks it.
+    if listed(&models::list(server).await?) {
+        return Ok(());
+    }
+    let body = json!({ "lora_name": name, "lora_path": path });
+    match server.post_text("/load_lora_adapter", &body).await {
+        Ok(_) => {}
+        Err(RemoteError::Status { status: 404 | 405, message, .. }) if !message.contains(name) => {
+            return Err(adapter_error(format!(
+                "{} does not exist; start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",
+                server.url("/load_lora_adapter")
+            )));
+        }
+        Err(RemoteError::Status { status, message, .. }) if !matches!(status, 401 | 403 | 429) => {
+            return Err(adapter_error(format!(
+                "the server does not load it from {path}: {message}; check that the server sees this path and that its \
+                 --max-loras and --max-lora-rank are large enough"
+            )));
+        }
+        Err(error) => return Err(error),
+    }
+    if listed(&models::list(server).await?) {
+        return Ok(());
+    }
+    Err(adapter_error(format!(
+        "the server said that it loaded it from {path}, but {} does not list it; see the server's log",
+        server.url("/models")
+    )))
 }
