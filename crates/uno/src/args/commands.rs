@@ -75,6 +75,26 @@ pub struct IngestArgs {
     pub max_bad: f64,
 }
 
+/// How much of the logs is taken, and how.
+#[derive(Debug, Args)]
+pub struct ReadingArgs {
+    /// Use the first N records only
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// Stop cleanly once this many tokens were paid for
+    #[arg(long, value_name = "N")]
+    pub budget_tokens: Option<u64>,
+
+    /// Format of the logs when they are not records
+    #[arg(long, default_value = "auto", value_name = "FORMAT")]
+    pub from: String,
+
+    /// Share of lines that may be bad, 0 to 1
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    pub max_bad: f64,
+}
+
 /// Learns from logs.
 ///
 /// Every stage writes its artefacts into the run directory; a stage whose inputs are unchanged is skipped, and a
@@ -91,21 +111,9 @@ pub struct LearnArgs {
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
 
-    /// Use the first N records only
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-
-    /// Stop cleanly once this many tokens were paid for
-    #[arg(long, value_name = "N")]
-    pub budget_tokens: Option<u64>,
-
-    /// Format of the logs when they are not records
-    #[arg(long, default_value = "auto", value_name = "FORMAT")]
-    pub from: String,
-
-    /// Share of lines that may be bad, 0 to 1
-    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
-    pub max_bad: f64,
+    /// How much of the logs is taken, and how.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
     /// Where settings come from.
     #[command(flatten)]
@@ -129,21 +137,9 @@ pub struct EvolveArgs {
     #[arg(long, required = true, value_name = "PATH", num_args = 1..)]
     pub logs: Vec<PathBuf>,
 
-    /// Use the first N records only
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-
-    /// Stop cleanly once this many tokens were paid for
-    #[arg(long, value_name = "N")]
-    pub budget_tokens: Option<u64>,
-
-    /// Format of the logs when they are not records
-    #[arg(long, default_value = "auto", value_name = "FORMAT")]
-    pub from: String,
-
-    /// Share of lines that may be bad, 0 to 1
-    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
-    pub max_bad: f64,
+    /// How much of the logs is taken, and how.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
     /// Where settings come from: those of the run hold where these say nothing else.
     #[command(flatten)]

@@ -13,8 +13,9 @@ use crate::output::{Console, count, table};
 pub fn run(args: &EvolveArgs, console: &Console) -> anyhow::Result<()> {
     let of_run = config::of_run(&uno_store::RunDir::open_existing(&args.run)?)?;
     let settings = config::load_over_run(&of_run, &args.settings)?;
-    let input = Input::files(&args.logs, &args.from, args.max_bad, args.limit)?;
-    let summary = evolve(&input, &args.run, &settings, args.budget_tokens, console)?;
+    let reading = &args.reading;
+    let input = Input::files(&args.logs, &reading.from, reading.max_bad, reading.limit)?;
+    let summary = evolve(&input, &args.run, &settings, reading.budget_tokens, console)?;
     console.result(&summary, text)
 }
 

@@ -11,8 +11,9 @@ use crate::output::{Console, count, duration, table};
 /// The first stage that fails; what was finished is kept.
 pub fn run(args: &LearnArgs, console: &Console) -> anyhow::Result<()> {
     let settings = config::load(&args.settings)?;
-    let input = Input::files(&args.logs, &args.from, args.max_bad, args.limit)?;
-    let summary = learn::learn(&input, &args.run, &settings, args.budget_tokens, console)?;
+    let reading = &args.reading;
+    let input = Input::files(&args.logs, &reading.from, reading.max_bad, reading.limit)?;
+    let summary = learn::learn(&input, &args.run, &settings, reading.budget_tokens, console)?;
     console.result(&summary, text)
 }
 
