@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use uno_models::{EmbeddedChat, encode_example};
+use uno_store::StoreError;
 use uno_train::{Loss, PreferenceExample, SftExample, TrainData};
 use uno_types::Message;
 
@@ -55,9 +57,21 @@ pub fn read(path: &Path, loss: &Loss, limit: usize, chat: &EmbeddedChat) -> anyh
     }
 }
 
-fn completions(path: &Path, limit: usize, chat: &EmbeddedChat) -> anyhow::Result<TrainData> {
-    let lines: Vec<CompletionLine> = uno_store::jsonl::read(path)?;
+/// The file is the user's: unlike a run's own artefacts it is not made again when it is deleted.
+fn lines<T: DeserializeOwned>(path: &Path, fields: &str) -> anyhow::Result<Vec<T>> {
+    let lines = uno_store::jsonl::read(path).map_err(|error| match error {
+        StoreError::CorruptLine { path, line, message, .. } => anyhow!(
+            "{}:{line}: not an example: {message}; a line is a JSON object with {fields}",
+            path.display()
+        ),
+        other => other.into(),
+    })?;
     ensure!(!lines.is_empty(), "{} holds no example", path.display());
+    Ok(lines)
+}
+
+fn completions(path: &Path, limit: usize, chat: &EmbeddedChat) -> anyhow::Result<TrainData> {
+    let lines: Vec<CompletionLine> = lines(path, "prompt and completion")?;
     let mut examples = Vec::new();
     for (i, line) in lines.into_iter().take(limit).enumerate() {
         let (prompt, text) = (line.prompt.messages(), line.completion.text());
@@ -72,8 +86,7 @@ fn completions(path: &Path, limit: usize, chat: &EmbeddedChat) -> anyhow::Result
 }
 
 fn pairs(path: &Path, limit: usize, chat: &EmbeddedChat) -> anyhow::Result<TrainData> {
-    let lines: Vec<PairLine> = uno_store::jsonl::read(path)?;
-    ensure!(!lines.is_empty(), "{} holds no pair", path.display());
+    let lines: Vec<PairLine> = lines(path, "prompt, chosen and rejected")?;
     let mut examples = Vec::new();
     for (i, line) in lines.into_iter().take(limit).enumerate() {
         let prompt = line.prompt.messages();
