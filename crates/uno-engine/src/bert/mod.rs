@@ -8,12 +8,11 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
 pub use self::config::BertConfig;
 use self::weights::Weights;
 use crate::EngineError;
 use crate::kernel::product::Threads;
+use crate::kernel::team::{each, lead};
 
 /// Tokens that one thread takes through all layers at a time: enough to pay for reading the weights, few enough for the
 /// activations to stay in a core's cache.
@@ -84,10 +83,11 @@ impl BertEncoder {
             let texts: Vec<&[u32]> = group.iter().map(|&i| token_ids[i].as_slice()).collect();
             forward::embed(&self.config, &self.weights, &texts, threads)
         };
-        let done: Vec<Vec<Vec<f32>>> = match threads {
-            Threads::All => groups.iter().map(embed).collect(),
-            Threads::One => groups.par_iter().map(embed).collect(),
-        };
+        let mut done = vec![Vec::new(); groups.len()];
+        lead(|| match threads {
+            Threads::All => done.iter_mut().zip(&groups).for_each(|(done, group)| *done = embed(group)),
+            Threads::One => each(done.iter_mut().zip(&groups), |(done, group)| *done = embed(group)),
+        });
         let mut out = vec![Vec::new(); token_ids.len()];
         for (index, embedding) in order.into_iter().zip(done.into_iter().flatten()) {
             out[index] = embedding;

@@ -2,14 +2,13 @@
 //! that its last row may see, so that hardly any work goes into what the causal mask hides. No block outlives its use: the
 //! backward computes it again, so that memory grows with the length of a sequence and not with its square.
 
-use rayon::prelude::*;
-
 use super::packed::Segment;
 use super::workspace::sized;
 use crate::config::ModelConfig;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::product::{Into, Threads, matmul};
 use crate::kernel::softmax::softmax;
+use crate::kernel::team::each;
 
 /// Query rows per block.
 pub(super) const BLOCK: usize = 64;
@@ -131,10 +130,7 @@ pub(super) fn forward(
             (s, o) = (s_rest, o_rest);
         }
     }
-    tasks
-        .into_par_iter()
-        .with_max_len(1)
-        .for_each(|(segment, head, s, o)| one(columns, qkv, segment, head, s, o));
+    each(tasks, |(segment, head, s, o)| one(columns, qkv, segment, head, s, o));
     let mut from = 0;
     for segment in segments {
         for head in 0..heads {

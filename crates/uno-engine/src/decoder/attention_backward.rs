@@ -1,14 +1,14 @@
 //! Backward of [`super::attention`].
 
-use rayon::prelude::*;
-
 use super::attention::{BLOCK, Columns, block_of_scores, probabilities, runs};
 use super::packed::Segment;
 use super::workspace::sized;
 use crate::kernel::activation::add;
 use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::parallel::rows_per_task;
 use crate::kernel::product::{Into, Threads, matmul};
 use crate::kernel::softmax::softmax_backward;
+use crate::kernel::team::each;
 
 /// Buffers of one head: gradients of its q, k and v [n, head_dim] each; a block of probabilities and of its gradient.
 struct HeadTask<'a> {
@@ -78,21 +78,18 @@ pub(super) fn backward(
     let block = segments.iter().map(block_of_scores).max().unwrap_or(0);
     let gradients = sized(buffer, heads * 3 * n * dim);
     let scores = sized(score_buffer, heads * 2 * block);
-    gradients
-        .par_chunks_mut(3 * n * dim)
-        .zip(scores.par_chunks_mut(2 * block.max(1)))
-        .enumerate()
-        .with_max_len(1)
-        .for_each(|(head, (gradients, scores))| {
-            let (p, d_scores) = scores.split_at_mut(block);
-            let (dq, rest) = gradients.split_at_mut(n * dim);
-            let (dk, dv) = rest.split_at_mut(n * dim);
-            dk.fill(0.0);
-            dv.fill(0.0);
-            one(columns, segments, qkv, d_heads, HeadTask { head, dq, dk, dv, p, d_scores });
-        });
+    let per_head = gradients.chunks_mut(3 * n * dim).zip(scores.chunks_mut(2 * block.max(1))).enumerate();
+    each(per_head, |(head, (gradients, scores))| {
+        let (p, d_scores) = scores.split_at_mut(block);
+        let (dq, rest) = gradients.split_at_mut(n * dim);
+        let (dk, dv) = rest.split_at_mut(n * dim);
+        dk.fill(0.0);
+        dv.fill(0.0);
+        one(columns, segments, qkv, d_heads, HeadTask { head, dq, dk, dv, p, d_scores });
+    });
     let gradients = &*gradients;
-    d_qkv.par_chunks_mut(columns.stride).enumerate().for_each(|(row, out)| {
+    let rows = rows_per_task(n);
+    let one_row = |row: usize, out: &mut [f32]| {
         let (dq, rest) = out.split_at_mut(columns.q_dim);
         let (dk, dv) = rest.split_at_mut(columns.kv_dim);
         let part = |head: usize, which: usize| &gradients[((head * 3 + which) * n + row) * dim..][..dim];
@@ -104,5 +101,9 @@ pub(super) fn backward(
             add(&mut dk[kv..kv + dim], part(head, 1));
             add(&mut dv[kv..kv + dim], part(head, 2));
         }
+    };
+    each(d_qkv.chunks_mut(columns.stride * rows).enumerate(), |(block, out)| {
+        let each_row = out.chunks_exact_mut(columns.stride).enumerate();
+        each_row.for_each(|(row, out)| one_row(block * rows + row, out));
     });
 }

@@ -14,6 +14,7 @@ use crate::kernel::norm;
 use crate::kernel::parallel::rows_per_task;
 use crate::kernel::product::How;
 use crate::kernel::rope::{Angles, rotate};
+use crate::kernel::team::each;
 use crate::lora::{Group, LoraWeights};
 
 /// What all blocks of a pass share.
@@ -161,11 +162,10 @@ impl Block {
 
 /// `x += y`, split among threads when it is long.
 pub(crate) fn add_rows(x: &mut [f32], y: &[f32]) {
-    use rayon::prelude::*;
     let task = rows_per_task(x.len() / 4096) * 4096;
     if task >= x.len() {
         add(x, y);
     } else {
-        x.par_chunks_mut(task).zip(y.par_chunks(task)).for_each(|(x, y)| add(x, y));
+        each(x.chunks_mut(task).zip(y.chunks(task)), |(x, y)| add(x, y));
     }
 }

@@ -3,13 +3,12 @@
 //! For a row h that predicts token t, d log p(t) / d h = E[t] - p · E, where E is the head and p the probabilities. The
 //! forward stores this "slope" per target; whatever the loss, its gradient is then a number times the slope.
 
-use rayon::prelude::*;
-
 use super::precision::Frozen;
 use super::workspace::sized;
 use crate::kernel::parallel::rows_per_task;
 use crate::kernel::product::How;
 use crate::kernel::softmax::log_probability;
+use crate::kernel::team::each;
 
 /// Logits are computed for so many rows at a time that they take about this many numbers.
 const CHUNK: usize = 6 << 20;
@@ -43,17 +42,17 @@ impl Head<'_> {
             let logits = sized(logits, n * vocab);
             self.frozen.forward(n, rows, logits, How::FAST);
             let (task, keep) = (rows_per_task(n), slopes.is_some());
-            result[from..from + n]
-                .par_chunks_mut(task)
-                .zip(logits.par_chunks_mut(task * vocab))
-                .zip(targets.par_chunks(task))
-                .for_each(|((result, logits), targets)| {
-                    for ((result, row), target) in
-                        result.iter_mut().zip(logits.chunks_exact_mut(vocab)).zip(targets)
-                    {
-                        *result = log_probability(row, *target as usize, keep);
-                    }
-                });
+            let parts = result[from..from + n]
+                .chunks_mut(task)
+                .zip(logits.chunks_mut(task * vocab))
+                .zip(targets.chunks(task));
+            each(parts, |((result, logits), targets)| {
+                for ((result, row), target) in
+                    result.iter_mut().zip(logits.chunks_exact_mut(vocab)).zip(targets)
+                {
+                    *result = log_probability(row, *target as usize, keep);
+                }
+            });
             if let Some(slopes) = &mut slopes {
                 let slopes = &mut slopes[from * hidden..(from + n) * hidden];
                 self.frozen.backward(n, logits, slopes, -1.0);

@@ -35,6 +35,7 @@ use precision::Packs;
 
 pub(crate) use adapted::lora_forward;
 pub(crate) use block::{add_rows, norm_heads};
+pub(crate) use workspace::sized;
 
 /// A frozen linear layer, [out, in] row-major as Hugging Face stores it, with an optional bias.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use super::{Decoder, Dropout, Logits, Packed, Products};
 use crate::error::EngineError;
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::norm;
-use crate::kernel::parallel::in_pool;
 use crate::kernel::product::{How, Into, Threads, matmul};
+use crate::kernel::team::lead;
 use crate::lora::{LoraGrads, LoraWeights};
 
 impl Decoder {
@@ -38,7 +38,7 @@ impl Decoder {
         ws: &mut Workspace,
     ) -> Result<Vec<f32>, EngineError> {
         let pass = self.pass(packed, adapter, None, ws.products)?;
-        in_pool(|| {
+        lead(|| {
             self.blocks_forward(&pass, packed, ws, false)?;
             self.gather(packed, ws);
             let normed = &ws.scratch.predicting_normed[..packed.rows.len() * self.config.hidden_size];
@@ -70,7 +70,7 @@ impl Decoder {
         }
         let pass = self.pass(packed, Some(adapter), dropout.filter(|d| d.p > 0.0), ws.products)?;
         let (targets, hidden) = (packed.targets(), self.config.hidden_size);
-        let log_probabilities = in_pool(|| {
+        let log_probabilities = lead(|| {
             self.blocks_forward(&pass, packed, ws, true)?;
             self.gather(packed, ws);
             let scratch = &mut ws.scratch;
@@ -87,7 +87,7 @@ impl Decoder {
                 targets.len()
             )));
         }
-        in_pool(|| {
+        lead(|| {
             self.head_backward(packed, &derivatives, ws);
             for (layer, block) in self.blocks.iter().enumerate().rev() {
                 let keeps = ws.activations.plan.keeps(layer);
@@ -110,7 +110,7 @@ impl Decoder {
         packed.push_prompt(ids);
         let pass = self.pass(&packed, adapter, None, Products::default())?;
         let (n, hidden, vocab) = (ids.len(), self.config.hidden_size, self.config.vocab_size);
-        in_pool(|| {
+        lead(|| {
             let mut ws = Workspace::default();
             self.blocks_forward(&pass, &packed, &mut ws, false)?;
             let mut normed = vec![0.0; n * hidden];

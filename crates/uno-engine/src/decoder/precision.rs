@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Linear};
-use crate::kernel::bf16::{Packed, available, product};
 use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::parallel::made_once;
 use crate::kernel::product::{How, Into, Threads, linear, matmul};
+use crate::kernel::{bf16, int8};
 
 /// Factors of the products with frozen weights. Sums, adapters, norms, attention and all gradients of the adapter are f32
 /// in any case.
@@ -19,12 +20,19 @@ pub enum Precision {
     F32,
     /// Weights and activations rounded to bf16, on machines with AVX512-BF16; f32 elsewhere.
     Bf16,
+    /// Weights and activations rounded to 8 bits in groups of 64, on machines with AVX512-VNNI; as bf16 elsewhere. For
+    /// generation and scoring; there is no training in it.
+    Int8,
 }
 
 impl Precision {
     /// What this machine makes of it.
     pub fn effective(self) -> Self {
-        if available() { self } else { Precision::F32 }
+        match self {
+            Precision::Int8 if int8::available() => Precision::Int8,
+            Precision::Int8 | Precision::Bf16 if bf16::available() => Precision::Bf16,
+            _ => Precision::F32,
+        }
     }
 }
 
@@ -45,17 +53,24 @@ impl Products {
 
     /// What this machine makes of it.
     pub fn effective(self) -> Self {
-        Products { forward: self.forward.effective(), backward: self.backward.effective() }
+        let backward = match self.backward {
+            // Gradients do not bear 8 bits.
+            Precision::Int8 => Precision::Bf16,
+            other => other,
+        };
+        Products { forward: self.forward.effective(), backward: backward.effective() }
     }
 }
 
-/// A frozen matrix packed for either direction, two bytes a weight each, once a product has asked for it.
+/// A frozen matrix in other numbers, made once a product has asked for it.
 #[derive(Debug, Default)]
 pub(crate) struct Packs {
-    /// [in, out]: y = x Wᵀ.
-    forward: OnceLock<Packed>,
-    /// [out, in]: dx = dy W.
-    backward: OnceLock<Packed>,
+    /// [in, out]: y = x Wᵀ, two bytes a weight.
+    forward: OnceLock<bf16::Packed>,
+    /// [out, in]: dx = dy W, two bytes a weight.
+    backward: OnceLock<bf16::Packed>,
+    /// [in, out]: y = x Wᵀ, one byte a weight.
+    eight: OnceLock<int8::Packed>,
 }
 
 /// A frozen weight [out, in] in the forms that a product may read.
@@ -64,44 +79,39 @@ pub(crate) struct Frozen<'a> {
     pub(super) weight: &'a [f32],
     pub(super) out: usize,
     pub(super) input: usize,
-    /// In bf16, when products are to be, by direction.
-    forward: Option<&'a Packs>,
-    backward: Option<&'a Packs>,
+    packs: &'a Packs,
+    products: Products,
 }
 
 impl<'a> Frozen<'a> {
-    fn new(weight: &'a [f32], [out, input]: [usize; 2], packs: &'a Packs, products: Products) -> Self {
-        let packed = |precision| (precision == Precision::Bf16).then_some(packs);
-        let (forward, backward) = (packed(products.forward), packed(products.backward));
-        Frozen { weight, out, input, forward, backward }
-    }
-
-    fn weight(&self) -> Mat<'_> {
+    fn weight(&self) -> Mat<'a> {
         Mat::dense(self.weight, self.out, self.input)
     }
 
     /// `y` [n, out] = x Wᵀ.
     pub(crate) fn forward(&self, n: usize, x: &[f32], y: &mut [f32], how: How) {
-        let y = MatMut::dense(y, n, self.out);
-        match self.forward {
-            Some(packs) => {
-                let pack = || Packed::new(self.input, self.out, |k, n| self.weight[n * self.input + k]);
-                product(y, x, packs.forward.get_or_init(pack), 1.0);
+        let (x, y) = (Mat::dense(x, n, self.input), MatMut::dense(y, n, self.out));
+        match self.products.forward {
+            Precision::F32 => linear(y, Into::Set, x, self.weight(), 1.0, how),
+            Precision::Bf16 => {
+                let w = made_once(&self.packs.forward, || bf16::Packed::of_transpose(self.weight()));
+                bf16::product(y, Into::Set, x, w, 1.0, how.threads);
             }
-            None => linear(y, Into::Set, Mat::dense(x, n, self.input), self.weight(), 1.0, how),
+            Precision::Int8 => {
+                let w = made_once(&self.packs.eight, || int8::Packed::of_transpose(self.weight()));
+                int8::product(y, Into::Set, x, w, 1.0, how.threads);
+            }
         }
     }
 
     /// `dx` [n, in] = scale · dy W.
     pub(super) fn backward(&self, n: usize, dy: &[f32], dx: &mut [f32], scale: f32) {
-        let dx = MatMut::dense(dx, n, self.input);
-        match self.backward {
-            Some(packs) => {
-                let pack = || Packed::new(self.out, self.input, |k, n| self.weight[k * self.input + n]);
-                product(dx, dy, packs.backward.get_or_init(pack), scale);
-            }
-            None => {
-                matmul(dx, Into::Set, Mat::dense(dy, n, self.out), self.weight(), scale, Threads::All);
+        let (dy, dx) = (Mat::dense(dy, n, self.out), MatMut::dense(dx, n, self.input));
+        match self.products.backward {
+            Precision::F32 => matmul(dx, Into::Set, dy, self.weight(), scale, Threads::All),
+            Precision::Bf16 | Precision::Int8 => {
+                let w = made_once(&self.packs.backward, || bf16::Packed::of(self.weight()));
+                bf16::product(dx, Into::Set, dy, w, scale, Threads::All);
             }
         }
     }
@@ -109,15 +119,15 @@ impl<'a> Frozen<'a> {
 
 impl Linear {
     pub(super) fn frozen(&self, products: Products) -> Frozen<'_> {
-        Frozen::new(&self.weight, [self.out, self.input], &self.packs, products)
+        Frozen { weight: &self.weight, out: self.out, input: self.input, packs: &self.packs, products }
     }
 }
 
 impl Decoder {
     /// The output head [vocab, hidden].
     pub(crate) fn frozen_head(&self, products: Products) -> Frozen<'_> {
-        let shape = [self.config.vocab_size, self.config.hidden_size];
-        Frozen::new(self.head(), shape, &self.head_packs, products)
+        let (out, input) = (self.config.vocab_size, self.config.hidden_size);
+        Frozen { weight: self.head(), out, input, packs: &self.head_packs, products }
     }
 
     /// Lets generation multiply with the frozen weights in `precision`, where this machine can. What is generated then

@@ -1,22 +1,24 @@
 //! One step of a batch.
 
+use std::cell::RefCell;
 use std::sync::Arc;
-
-use rayon::prelude::*;
 
 use super::cache::{Cache, KvBlock};
 use super::sequence::Sequence;
 use crate::config::ModelConfig;
 use crate::decoder::Products;
-use crate::decoder::{Block, Decoder, Logits, add_rows, lora_forward, norm_heads};
+use crate::decoder::{Block, Decoder, Logits, add_rows, lora_forward, norm_heads, sized};
 use crate::error::EngineError;
 use crate::kernel::activation::swiglu;
 use crate::kernel::attend::attend;
 use crate::kernel::norm;
-use crate::kernel::parallel::in_pool;
-use crate::kernel::product::How;
+use crate::kernel::product::{How, Threads};
 use crate::kernel::rope::{Angles, rotate};
-use crate::lora::{Group, LoraWeights};
+use crate::kernel::team::{self, lead};
+use crate::lora::{Group, GroupWeights, LoraWeights, PackedGroup};
+
+/// Parts per thread that attention is cut into, because sequences differ in length.
+const ATTEND_PARTS: usize = 8;
 
 /// What a step gives for the last fed token of each row.
 #[derive(Clone, Copy)]
@@ -42,7 +44,11 @@ struct Step<'a> {
     how: How,
 }
 
+/// The adapter's part of some adjacent rows: its factors, as they are and packed, the rows' number, input and output.
+type Task<'a> = (GroupWeights<'a>, Option<&'a PackedGroup>, usize, &'a [f32], &'a mut [f32]);
+
 /// Buffers of a step.
+#[derive(Default)]
 struct Buffers {
     x: Vec<f32>,
     normed: Vec<f32>,
@@ -57,23 +63,26 @@ struct Buffers {
     qk_inverse: Vec<f32>,
 }
 
+thread_local! {
+    /// Kept between steps: fresh pages for every step cost several percent of it.
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
 impl Buffers {
-    fn new(config: &ModelConfig, n: usize) -> Self {
+    /// Gives every buffer its length for `n` tokens.
+    fn fit(&mut self, config: &ModelConfig, n: usize) {
         let (q, kv) = (config.q_dim(), config.kv_dim());
-        let zeros = |width: usize| vec![0.0; n * width];
-        Buffers {
-            x: zeros(config.hidden_size),
-            normed: zeros(config.hidden_size),
-            inverse: zeros(1),
-            qkv: zeros(q + 2 * kv),
-            heads: zeros(q),
-            projected: zeros(config.hidden_size),
-            gate_up: zeros(2 * config.intermediate_size),
-            activation: zeros(config.intermediate_size),
-            inner: Vec::new(),
-            raw_qk: zeros(if config.qk_norm { q + kv } else { 0 }),
-            qk_inverse: zeros(if config.qk_norm { config.heads + config.kv_heads } else { 0 }),
-        }
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        self.x.resize(n * hidden, 0.0);
+        self.normed.resize(n * hidden, 0.0);
+        self.inverse.resize(n, 0.0);
+        self.qkv.resize(n * (q + 2 * kv), 0.0);
+        self.heads.resize(n * q, 0.0);
+        self.projected.resize(n * hidden, 0.0);
+        self.gate_up.resize(n * 2 * inner, 0.0);
+        self.activation.resize(n * inner, 0.0);
+        self.raw_qk.resize(if config.qk_norm { n * (q + kv) } else { 0 }, 0.0);
+        self.qk_inverse.resize(if config.qk_norm { n * (config.heads + config.kv_heads) } else { 0 }, 0.0);
     }
 }
 
@@ -151,9 +160,10 @@ impl Decoder {
         }
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|i| (rows[*i].0.adapter.as_ref().map_or(std::ptr::null(), Arc::as_ptr), *i));
-        in_pool(|| {
+        lead(|| {
             let step = Step::new(self, rows, &order);
-            let mut buffers = Buffers::new(&self.config, step.n);
+            let mut buffers = BUFFERS.take();
+            buffers.fit(&self.config, step.n);
             self.embed(order.iter().flat_map(|i| rows[*i].1), &mut buffers.x)?;
             for (layer, block) in self.blocks.iter().enumerate() {
                 block.advance(&step, layer, rows, &mut buffers);
@@ -161,11 +171,14 @@ impl Decoder {
             for (sequence, ids) in rows.iter_mut() {
                 sequence.own.len += ids.len();
             }
-            Ok(match want {
+            let last = |x: &[f32]| self.last_hidden_of(rows, &order, x);
+            let wanted = match want {
                 Want::Nothing => Vec::new(),
-                Want::Hidden => self.last_hidden_of(rows, &order, &buffers.x),
-                Want::Logits => self.head_of(&self.last_hidden_of(rows, &order, &buffers.x), step.how),
-            })
+                Want::Hidden => last(&buffers.x),
+                Want::Logits => self.head_of(&last(&buffers.x), step.how),
+            };
+            BUFFERS.set(buffers);
+            Ok(wanted)
         })
     }
 
@@ -225,18 +238,22 @@ impl<'a> Step<'a> {
                 let (input, output) = (weights.shape.input, weights.shape.output);
                 let (of_run, rest) =
                     std::mem::take(&mut y)[(first - end) * output..].split_at_mut(n * output);
-                tasks.push((weights, *n, &x[first * input..(first + n) * input], of_run));
+                let packed = adapter.packed(layer, group, self.how.precision);
+                tasks.push((weights, packed, *n, &x[first * input..(first + n) * input], of_run));
                 (y, end) = (rest, first + n);
             }
         }
-        if tasks.len() < 2 * rayon::current_num_threads() {
-            for (weights, n, x, y) in tasks {
-                lora_forward(&weights, n, x, y, inner, None, How::FIXED);
+        let each = |inner: &mut Vec<f32>, (weights, packed, n, x, y): Task<'_>, threads: Threads| {
+            let how = How { threads, ..self.how };
+            match packed {
+                Some(packed) => packed.forward(&weights, n, x, y, sized(inner, n * weights.width()), how),
+                None => lora_forward(&weights, n, x, y, inner, None, how),
             }
+        };
+        if tasks.len() < 2 * rayon::current_num_threads() {
+            tasks.into_iter().for_each(|task| each(inner, task, Threads::All));
         } else {
-            tasks.into_par_iter().for_each_init(Vec::new, |inner, (weights, n, x, y)| {
-                lora_forward(&weights, n, x, y, inner, None, How::FIXED_ALONE);
-            });
+            team::each(tasks, |task| each(&mut Vec::new(), task, Threads::One));
         }
     }
 
@@ -246,7 +263,7 @@ impl<'a> Step<'a> {
         let (dim, kv_heads) = (config.head_dim, config.kv_heads);
         let stride = config.q_dim() + 2 * config.kv_dim();
         let width = config.q_dim() / kv_heads;
-        out.par_chunks_mut(width).enumerate().for_each_init(Vec::new, |scores, (task, out)| {
+        let one = |task: usize, out: &mut [f32], scores: &mut Vec<f32>| {
             let (token, head) = (task / kv_heads, task % kv_heads);
             let (row, position) = self.tokens[token];
             let sequence: &Sequence = rows[row].0;
@@ -259,6 +276,13 @@ impl<'a> Step<'a> {
                     attend(q, &[shared.head(layer, head, shared.len), own], dim, out, scores);
                 }
             }
+        };
+        let tasks = self.n * kv_heads;
+        let some = tasks.div_ceil(ATTEND_PARTS * rayon::current_num_threads());
+        team::each(out.chunks_mut(width * some).enumerate(), |(i, out)| {
+            let mut scores = Vec::new();
+            let parts = out.chunks_exact_mut(width).enumerate();
+            parts.for_each(|(j, out)| one(i * some + j, out, &mut scores));
         });
     }
 }

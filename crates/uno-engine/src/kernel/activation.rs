@@ -1,10 +1,9 @@
 //! The gated feed-forward activation, silu(gate) * up (SwiGLU, Shazeer 2020), and adding of residuals.
 
-use rayon::prelude::*;
-
 use super::exp::exp;
 use super::level::simd_fn;
 use super::parallel::rows_per_task;
+use super::team::each;
 
 simd_fn! {
     fn forward_row(gate: &[f32], up: &[f32], out: &mut [f32]) {
@@ -40,29 +39,27 @@ pub(crate) fn swiglu(gate_up: &[f32], width: usize, out: &mut [f32]) {
     if task * width >= out.len() {
         block(gate_up, out);
     } else {
-        gate_up
-            .par_chunks(task * 2 * width)
-            .zip(out.par_chunks_mut(task * width))
-            .for_each(|(gu, out)| block(gu, out));
+        let parts = gate_up.chunks(task * 2 * width).zip(out.chunks_mut(task * width));
+        each(parts, |(gu, out)| block(gu, out));
     }
 }
 
 /// Gradient of gate | up from that of the activation.
 pub(crate) fn swiglu_backward(gate_up: &[f32], width: usize, d: &[f32], d_gate_up: &mut [f32]) {
     let task = rows_per_task(d.len() / width);
-    gate_up
-        .par_chunks(task * 2 * width)
-        .zip(d.par_chunks(task * width))
-        .zip(d_gate_up.par_chunks_mut(task * 2 * width))
-        .for_each(|((gu, d), out)| {
-            for ((gu, d), out) in
-                gu.chunks_exact(2 * width).zip(d.chunks_exact(width)).zip(out.chunks_exact_mut(2 * width))
-            {
-                let (gate, up) = gu.split_at(width);
-                let (d_gate, d_up) = out.split_at_mut(width);
-                backward_row(gate, up, d, d_gate, d_up);
-            }
-        });
+    let parts = gate_up
+        .chunks(task * 2 * width)
+        .zip(d.chunks(task * width))
+        .zip(d_gate_up.chunks_mut(task * 2 * width));
+    each(parts, |((gu, d), out)| {
+        for ((gu, d), out) in
+            gu.chunks_exact(2 * width).zip(d.chunks_exact(width)).zip(out.chunks_exact_mut(2 * width))
+        {
+            let (gate, up) = gu.split_at(width);
+            let (d_gate, d_up) = out.split_at_mut(width);
+            backward_row(gate, up, d, d_gate, d_up);
+        }
+    });
 }
 
 simd_fn! {

@@ -1,7 +1,7 @@
 //! Dropout by a counter: whether an element is kept depends on the seed, the layer, the module and the element's index
 //! only, so that the backward pass and any number of threads see the same mask and nothing is stored.
 
-use rayon::prelude::*;
+use super::team::each;
 
 use super::level::simd_fn;
 
@@ -68,14 +68,14 @@ const BLOCK: usize = 1 << 14;
 impl Mask {
     /// `out = mask(x)`.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
-        x.par_chunks(BLOCK).zip(out.par_chunks_mut(BLOCK)).enumerate().for_each(|(i, (x, out))| {
+        each(x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate(), |(i, (x, out))| {
             masked(x, (i * BLOCK) as u32, self.key, self.threshold, self.scale, out);
         });
     }
 
     /// `out += mask(x)`: the backward of [`Mask::apply`].
     pub(crate) fn apply_add(&self, x: &[f32], out: &mut [f32]) {
-        x.par_chunks(BLOCK).zip(out.par_chunks_mut(BLOCK)).enumerate().for_each(|(i, (x, out))| {
+        each(x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate(), |(i, (x, out))| {
             masked_add(x, (i * BLOCK) as u32, self.key, self.threshold, self.scale, out);
         });
     }

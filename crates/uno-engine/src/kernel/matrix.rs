@@ -43,6 +43,11 @@ impl<'a> Mat<'a> {
         }
     }
 
+    /// One element.
+    pub(crate) fn at(&self, row: usize, column: usize) -> f32 {
+        self.data[row * self.row_stride + column * self.col_stride]
+    }
+
     pub(crate) fn as_ptr(&self) -> *const f32 {
         self.data.as_ptr()
     }

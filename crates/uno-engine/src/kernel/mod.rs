@@ -10,6 +10,7 @@ pub(crate) mod attend;
 pub(crate) mod bf16;
 pub(crate) mod dropout;
 pub(crate) mod exp;
+pub(crate) mod int8;
 pub(crate) mod lanes;
 pub(crate) mod level;
 pub(crate) mod matrix;
@@ -20,5 +21,6 @@ pub(crate) mod product;
 pub(crate) mod rope;
 pub(crate) mod skinny;
 pub(crate) mod softmax;
+pub(crate) mod team;
 #[cfg(test)]
 mod testing;

@@ -1,9 +1,8 @@
 //! Root-mean-square norm: y = x / sqrt(mean(x²) + eps) * weight (Zhang & Sennrich 2019).
 
-use rayon::prelude::*;
-
 use super::level::{fma, simd_fn};
 use super::parallel::rows_per_task;
+use super::team::each;
 
 const LANES: usize = 16;
 
@@ -112,27 +111,24 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], invers
         forward_rows(x, weight, eps, y, inverse);
         return;
     }
-    x.par_chunks(task * width)
-        .zip(y.par_chunks_mut(task * width))
-        .zip(inverse.par_chunks_mut(task))
-        .for_each(|((x, y), inverse)| forward_rows(x, weight, eps, y, inverse));
+    let parts = x.chunks(task * width).zip(y.chunks_mut(task * width)).zip(inverse.chunks_mut(task));
+    each(parts, |((x, y), inverse)| forward_rows(x, weight, eps, y, inverse));
 }
 
 /// [`forward`] again from the saved factors, for a backward pass that did not keep `y`.
 pub(crate) fn again(x: &[f32], weight: &[f32], inverse: &[f32], y: &mut [f32]) {
     let (width, task) = (weight.len(), rows_per_task(inverse.len()));
-    x.par_chunks(task * width)
-        .zip(y.par_chunks_mut(task * width))
-        .zip(inverse.par_chunks(task))
-        .for_each(|((x, y), inverse)| apply_rows(x, weight, inverse, y));
+    let parts = x.chunks(task * width).zip(y.chunks_mut(task * width)).zip(inverse.chunks(task));
+    each(parts, |((x, y), inverse)| apply_rows(x, weight, inverse, y));
 }
 
 /// Adds the gradient through the norm to `dx`.
 pub(crate) fn backward(x: &[f32], weight: &[f32], inverse: &[f32], dy: &[f32], dx: &mut [f32]) {
     let (width, task) = (weight.len(), rows_per_task(inverse.len()));
-    x.par_chunks(task * width)
-        .zip(dx.par_chunks_mut(task * width))
-        .zip(dy.par_chunks(task * width))
-        .zip(inverse.par_chunks(task))
-        .for_each(|(((x, dx), dy), inverse)| backward_rows(x, weight, inverse, dy, dx));
+    let parts = x
+        .chunks(task * width)
+        .zip(dx.chunks_mut(task * width))
+        .zip(dy.chunks(task * width))
+        .zip(inverse.chunks(task));
+    each(parts, |(((x, dx), dy), inverse)| backward_rows(x, weight, inverse, dy, dx));
 }

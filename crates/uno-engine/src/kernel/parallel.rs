@@ -1,5 +1,12 @@
 //! Splitting rows among the threads of the current rayon pool.
 
+use std::sync::OnceLock;
+
+use super::team::pieces;
+
+/// Threads that come late find ranges left.
+const RANGES_PER_THREAD: usize = 4;
+
 /// Below this many rows a split costs more than it saves.
 const MIN_ROWS: usize = 16;
 
@@ -11,35 +18,26 @@ pub(crate) fn rows_per_task(rows: usize) -> usize {
     if rows < MIN_ROWS { rows.max(1) } else { rows.div_ceil(rayon::current_num_threads()) }
 }
 
-/// Runs `work` on a thread of the pool, so that the many small parallel steps inside need no hand-over each.
-pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    if rayon::current_thread_index().is_some() {
-        work()
-    } else {
-        let mut result = None;
-        rayon::scope(|_| result = Some(work()));
-        match result {
-            Some(result) => result,
-            None => unreachable!("rayon::scope runs its closure before it returns"),
+/// What `make` gives, kept in `lock`. It runs outside of the lock: work that is split among threads inside it may meet other
+/// work on the same threads that asks for the same value, and would wait for itself. (Two may make it then; one is kept.)
+pub(crate) fn made_once<T>(lock: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    match lock.get() {
+        Some(value) => value,
+        None => {
+            let value = make();
+            lock.get_or_init(|| value)
         }
     }
 }
 
-/// Runs `f` over `0..n` cut into one contiguous range (a multiple of `align`) per thread.
+/// Runs `f` over `0..n` cut into contiguous ranges (multiples of `align`), a few per thread.
 pub(crate) fn ranges(n: usize, align: usize, f: &(dyn Fn(usize, usize) + Sync)) {
-    split(0, n.div_ceil(align), rayon::current_num_threads(), &|from, to| {
-        f(from * align, (to * align).min(n));
-    });
+    let parts = RANGES_PER_THREAD * rayon::current_num_threads();
+    split(n.div_ceil(align), parts, &|from, to| f(from * align, (to * align).min(n)));
 }
 
-fn split(from: usize, to: usize, pieces: usize, f: &(dyn Fn(usize, usize) + Sync)) {
-    if pieces <= 1 || to - from <= 1 {
-        if to > from {
-            f(from, to);
-        }
-        return;
-    }
-    let left = pieces / 2;
-    let middle = from + (to - from) * left / pieces;
-    rayon::join(|| split(from, middle, left, f), || split(middle, to, pieces - left, f));
+/// Runs `f` over `0..n` cut into at most `parts` contiguous ranges.
+pub(crate) fn split(n: usize, parts: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+    let parts = parts.min(n);
+    pieces(parts, &|part| f(part * n / parts, (part + 1) * n / parts));
 }

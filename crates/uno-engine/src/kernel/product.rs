@@ -47,9 +47,6 @@ impl How {
     /// Generation.
     pub(crate) const FIXED: How =
         How { order: Order::Fixed, threads: Threads::All, precision: Precision::F32 };
-    /// Generation, within a task that is one of many.
-    pub(crate) const FIXED_ALONE: How =
-        How { order: Order::Fixed, threads: Threads::One, precision: Precision::F32 };
 }
 
 /// Up to this many rows the weights are streamed once by the skinny kernel; above it packing pays.

@@ -1,9 +1,8 @@
 //! Rotary position embedding (Su et al. 2021), half-rotation layout: element i turns with element i + rotary/2.
 
-use rayon::prelude::*;
-
 use super::level::simd_fn;
 use super::parallel::rows_per_task;
+use super::team::each;
 use crate::config::{ModelConfig, RopeScaling};
 
 /// Angle per position of each rotating pair, scaled as the configuration says; computed in f32 as transformers does.
@@ -107,7 +106,7 @@ pub(crate) fn rotate(
     if task >= rows {
         x.chunks_exact_mut(stride).enumerate().for_each(|(row, x)| one(row, x));
     } else {
-        x.par_chunks_mut(stride * task).enumerate().for_each(|(block, x)| {
+        each(x.chunks_mut(stride * task).enumerate(), |(block, x)| {
             x.chunks_exact_mut(stride).enumerate().for_each(|(row, x)| one(block * task + row, x));
         });
     }

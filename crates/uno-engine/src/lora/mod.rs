@@ -7,6 +7,7 @@ mod gguf_read;
 mod gguf_write;
 mod grads;
 mod layout;
+mod packed;
 mod peft_names;
 mod peft_read;
 mod peft_write;
@@ -19,4 +20,5 @@ pub use weights::LoraWeights;
 
 pub(crate) use grads::GroupGrads;
 pub(crate) use layout::{Group, Layout};
+pub(crate) use packed::PackedGroup;
 pub(crate) use weights::GroupWeights;

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::grads::LoraGrads;
 use super::layout::{Group, GroupShape, Layout};
+use super::packed::Packs;
 use super::target::{LoraConfig, Side, TensorName};
 use crate::config::ModelConfig;
 use crate::error::EngineError;
@@ -17,6 +18,7 @@ pub struct LoraWeights {
     pub config: LoraConfig,
     pub(crate) layout: Layout,
     pub(crate) data: Vec<f32>,
+    pub(super) packs: Packs,
 }
 
 impl LoraWeights {
@@ -28,7 +30,7 @@ impl LoraWeights {
         config.targets.sort();
         config.targets.dedup();
         let layout = Layout::new(model, &config)?;
-        Ok(LoraWeights { data: vec![0.0; layout.len()], config, layout })
+        Ok(LoraWeights { data: vec![0.0; layout.len()], config, layout, packs: Packs::default() })
     }
 
     /// How many numbers an adapter of this shape has.
@@ -67,6 +69,7 @@ impl LoraWeights {
 
     /// [`LoraWeights::tensors`] for changing them.
     pub fn tensors_mut(&mut self) -> impl Iterator<Item = (TensorName, [usize; 2], &mut [f32])> {
+        self.packs = Packs::default();
         self.layout.cut_mut(&mut self.data)
     }
 
@@ -77,6 +80,7 @@ impl LoraWeights {
 
     /// [`LoraWeights::as_slice`] for changing them.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        self.packs = Packs::default();
         &mut self.data
     }
 

@@ -229,6 +229,7 @@ impl ChatModel for EmbeddedChat {
         let precision = match self.decoder.generation_precision() {
             Precision::F32 => "",
             Precision::Bf16 => ".bf16",
+            Precision::Int8 => ".int8",
         };
         format!("{}@{}.{}{precision}", self.name, short(self.decoder.hash()), short(self.template.hash()))
     }

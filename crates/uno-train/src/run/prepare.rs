@@ -80,6 +80,7 @@ fn base_id(decoder: &Decoder, precision: Precision) -> String {
     match precision {
         Precision::F32 => decoder.hash().to_owned(),
         Precision::Bf16 => format!("{}+bf16", decoder.hash()),
+        Precision::Int8 => format!("{}+int8", decoder.hash()),
     }
 }
 

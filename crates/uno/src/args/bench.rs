@@ -99,8 +99,8 @@ pub struct GenerateArgs {
     /// Their rank
     #[arg(long, default_value_t = 64)]
     pub rank: usize,
-    /// Numbers in which frozen weights are multiplied
-    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
+    /// Numbers in which the weights of model and adapters are multiplied
+    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16", "int8"])]
     pub dtype: String,
     /// Model: a name or a path
     #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]

@@ -130,7 +130,8 @@ pub struct EngineSettings {
     pub max_batch: usize,
     /// Threads; 0: one per core. Results do not depend on it.
     pub threads: usize,
-    /// Numbers in which generation multiplies with the model's weights: `f32`, or `bf16` on machines with AVX512-BF16.
+    /// Numbers in which generation multiplies with the weights of model and adapters: `f32`, `bf16` on machines with
+    /// AVX512-BF16, or `int8` (8 bits in groups of 64, each with a scale) on machines with AVX512-VNNI.
     pub precision: Precision,
 }
 

@@ -15,7 +15,7 @@ use self::pack::pack;
 use self::tile::run;
 use super::level::level;
 use super::matrix::{Mat, MatMut};
-use super::parallel::{PARALLEL_FROM, ranges};
+use super::parallel::{PARALLEL_FROM, split};
 use super::product::{Into, Threads};
 
 pub(crate) use self::pack::Panels;
@@ -166,7 +166,7 @@ impl Job {
         let shares = rayon::current_num_threads();
         // Multiples of six rows, as many as the kernel takes at a time.
         let row = |share: usize| (self.m * share / shares).next_multiple_of(6).min(self.m);
-        ranges(panels * shares, 1, &|from, to| {
+        split(panels * shares, shares, &|from, to| {
             for panel in from / shares..to.div_ceil(shares) {
                 let first = from.saturating_sub(panel * shares);
                 let end = (to - panel * shares).min(shares);

@@ -1,10 +1,9 @@
 //! Packing columns of a matrix into panels.
 
-use rayon::prelude::*;
-
 use super::PANEL;
 use super::transpose::{self, SIDE};
 use crate::kernel::matrix::Mat;
+use crate::kernel::team::{each, lead};
 
 /// A matrix [k, n], packed as a whole.
 #[derive(Debug)]
@@ -20,9 +19,11 @@ impl Panels {
     pub(crate) fn transposed(weight: &[f32], n: usize, k: usize) -> Self {
         let mut data = vec![0.0; n.div_ceil(PANEL) * k * PANEL];
         let w = Mat::dense(weight, n, k).t();
-        data.par_chunks_mut((k * PANEL).max(1)).enumerate().for_each(|(panel, data)| {
-            let column = panel * PANEL;
-            pack(w, 0, k, column, PANEL.min(n - column), data);
+        lead(|| {
+            each(data.chunks_mut((k * PANEL).max(1)).enumerate(), |(panel, data)| {
+                let column = panel * PANEL;
+                pack(w, 0, k, column, PANEL.min(n - column), data);
+            });
         });
         Panels { k, n, data }
     }

@@ -1,0 +1,99 @@
+//! The bf16 product in AVX512-BF16.
+
+use std::arch::x86_64::*;
+
+use super::{BLOCK, Job, PANEL, ROWS};
+
+/// A row as pairs of bf16; an odd last number gets a zero beside it.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+pub(super) unsafe fn convert(x: &[f32], left: &mut [u32]) {
+    let whole = x.len() / 16 * 16;
+    // SAFETY: sixteen numbers of `x` become eight of `left`, which has half as many, rounded up.
+    unsafe {
+        for i in (0..whole).step_by(16) {
+            let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr().add(i)));
+            let to = left.as_mut_ptr().add(i / 2).cast::<__m256i>();
+            _mm256_storeu_si256(to, std::mem::transmute::<__m256bh, __m256i>(halves));
+        }
+    }
+    for i in (whole..x.len()).step_by(2) {
+        left[i / 2] = super::round(x[i]) | x.get(i + 1).map_or(0, |v| super::round(*v)) << 16;
+    }
+}
+
+/// All rows against one panel, in blocks of k.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+pub(super) unsafe fn run_panel(job: &Job, w: *const u32, column: usize) {
+    let mut from = 0;
+    while from < job.pairs {
+        let block = BLOCK.min(job.pairs - from);
+        let mut row = 0;
+        // SAFETY: rows, pairs and columns stay within the job's.
+        unsafe {
+            while row + ROWS <= job.rows {
+                tile::<ROWS>(job, w, column, row, from, block);
+                row += ROWS;
+            }
+            match job.rows - row {
+                1 => tile::<1>(job, w, column, row, from, block),
+                2 => tile::<2>(job, w, column, row, from, block),
+                3 => tile::<3>(job, w, column, row, from, block),
+                4 => tile::<4>(job, w, column, row, from, block),
+                5 => tile::<5>(job, w, column, row, from, block),
+                _ => {}
+            }
+        }
+        from += block;
+    }
+}
+
+/// `M` rows from `row` against the panel's pairs `from..from + block`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+#[allow(clippy::needless_range_loop, reason = "see below")]
+unsafe fn tile<const M: usize>(
+    job: &Job,
+    w: *const u32,
+    column: usize,
+    row: usize,
+    from: usize,
+    block: usize,
+) {
+    // SAFETY: the caller's ranges lie within the packed factors, and the mask keeps stores within the row.
+    unsafe {
+        let mut sums = [[_mm512_setzero_ps(); 4]; M];
+        let mut w = w.add(from * PANEL);
+        // Loops over indices: what iterators call is not inlined into a function with target features, and registers
+        // would live in memory.
+        for t in 0..block {
+            let mut columns = [_mm512_setzero_si512(); 4];
+            for j in 0..4 {
+                columns[j] = _mm512_loadu_si512(w.add(16 * j).cast());
+            }
+            for r in 0..M {
+                let pair = job.x.add((row + r) * job.pairs + from + t).read();
+                let pair = _mm512_set1_epi32(pair.cast_signed());
+                for j in 0..4 {
+                    sums[r][j] = _mm512_dpbf16_ps(
+                        sums[r][j],
+                        std::mem::transmute::<__m512i, __m512bh>(pair),
+                        std::mem::transmute::<__m512i, __m512bh>(columns[j]),
+                    );
+                }
+            }
+            w = w.add(PANEL);
+        }
+        let scale = _mm512_set1_ps(job.scale);
+        for (r, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                let left = job.n.saturating_sub(column + 16 * j).min(16);
+                let mask = ((1u32 << left) - 1) as u16;
+                let to = job.y.add((row + r) * job.stride).wrapping_add(column + 16 * j);
+                // Blocks of k after the first add to what is there.
+                let old =
+                    if from > 0 || job.add { _mm512_maskz_loadu_ps(mask, to) } else { _mm512_setzero_ps() };
+                _mm512_mask_storeu_ps(to, mask, _mm512_fmadd_ps(*sum, scale, old));
+            }
+        }
+    }
+}
