@@ -113,7 +113,13 @@ impl Decoder {
         ids: &[u32],
         adapter: Option<&Arc<LoraWeights>>,
     ) -> Result<Arc<KvBlock>, EngineError> {
-        let mut sequence = Sequence::extending(&self.config, parent, adapter.cloned(), ids.len());
+        let mut sequence = Sequence::extending(
+            &self.config,
+            self.generation_precision(),
+            parent,
+            adapter.cloned(),
+            ids.len(),
+        );
         self.feed(&mut [(&mut sequence, ids)], Want::Nothing)?;
         let Sequence { own, adapter, .. } = sequence;
         Ok(Arc::new(KvBlock { cache: own, adapter }))
@@ -128,7 +134,7 @@ impl Decoder {
         adapter: Option<Arc<LoraWeights>>,
         capacity: usize,
     ) -> Sequence {
-        Sequence::new(&self.config, prefix, adapter, capacity)
+        Sequence::new(&self.config, self.generation_precision(), prefix, adapter, capacity)
     }
 
     /// Feeds tokens to several sequences at once: one token each is decoding, more is prefill. Every row may have another

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cache::{Cache, KvBlock, same_adapter};
 use crate::config::ModelConfig;
+use crate::decoder::Precision;
 use crate::error::EngineError;
 use crate::lora::LoraWeights;
 
@@ -21,6 +22,7 @@ pub struct Sequence {
 impl Sequence {
     pub(super) fn new(
         config: &ModelConfig,
+        precision: Precision,
         prefix: Option<Arc<KvBlock>>,
         adapter: Option<Arc<LoraWeights>>,
         capacity: usize,
@@ -28,7 +30,7 @@ impl Sequence {
         let prefix_fits = prefix.as_ref().is_none_or(|p| same_adapter(p.adapter.as_ref(), adapter.as_ref()));
         let room = config.max_positions.saturating_sub(prefix.as_ref().map_or(0, |p| p.len()));
         Sequence {
-            own: Cache::new(config, capacity.min(room)),
+            own: Cache::new(config, precision, capacity.min(room)),
             max_positions: config.max_positions,
             prefix,
             adapter,
@@ -39,12 +41,13 @@ impl Sequence {
     /// A sequence whose own cache begins with a copy of `parent` and has room for `more` positions.
     pub(super) fn extending(
         config: &ModelConfig,
+        precision: Precision,
         parent: &Arc<KvBlock>,
         adapter: Option<Arc<LoraWeights>>,
         more: usize,
     ) -> Self {
         let prefix_fits = same_adapter(parent.adapter.as_ref(), adapter.as_ref());
-        let mut own = Cache::new(config, (parent.len() + more).min(config.max_positions));
+        let mut own = Cache::new(config, precision, (parent.len() + more).min(config.max_positions));
         own.copy_from(config, &parent.cache);
         Sequence { prefix: None, adapter, own, max_positions: config.max_positions, prefix_fits }
     }

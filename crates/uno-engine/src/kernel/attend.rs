@@ -2,69 +2,222 @@
 //!
 //! Positions are summed one after another however they are cut into parts, so that sharing a prefix changes no bit.
 
-use super::level::{fma, simd_fn};
-use super::matrix::{Mat, MatMut};
-use super::product::{Into, Threads};
-use super::skinny;
+use half::bf16;
+
+use super::lanes::Lanes;
+use super::level::{Level, level};
 use super::softmax::softmax;
+
+/// Cached numbers.
+#[derive(Clone, Copy)]
+pub(crate) enum Numbers<'a> {
+    F32(&'a [f32]),
+    Bf16(&'a [bf16]),
+}
+
+impl Numbers<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Numbers::F32(numbers) => numbers.len(),
+            Numbers::Bf16(numbers) => numbers.len(),
+        }
+    }
+}
 
 /// A run of cached positions of one key/value head, [positions, head_dim] each.
 #[derive(Clone, Copy)]
 pub(crate) struct Cached<'a> {
-    pub(crate) keys: &'a [f32],
-    pub(crate) values: &'a [f32],
+    pub(crate) keys: Numbers<'a>,
+    pub(crate) values: Numbers<'a>,
 }
 
-/// Columns that are summed in registers at a time.
-const BLOCK: usize = 64;
+/// What a register is filled from.
+trait Element: Copy {
+    /// # Safety
+    /// `p` is readable for a register's width.
+    unsafe fn load<L: Lanes>(p: *const Self) -> L;
+    fn number(self) -> f32;
+}
 
-simd_fn! {
-    /// `out += weights · values` for two heads at once, so that each value is loaded once for both.
-    fn weighted_pair(w0: &[f32], w1: &[f32], values: &[f32], head_dim: usize, out0: &mut [f32], out1: &mut [f32]) {
-        let whole = head_dim / BLOCK * BLOCK;
-        for c in (0..whole).step_by(BLOCK) {
-            let (mut a, mut b) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
-            a.copy_from_slice(&out0[c..c + BLOCK]);
-            b.copy_from_slice(&out1[c..c + BLOCK]);
-            for ((row, p), q) in values.chunks_exact(head_dim).zip(w0).zip(w1) {
-                let row = &row[c..c + BLOCK];
-                for i in 0..BLOCK {
-                    a[i] = fma::<FMA>(*p, row[i], a[i]);
-                    b[i] = fma::<FMA>(*q, row[i], b[i]);
+impl Element for f32 {
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(p: *const f32) -> L {
+        // SAFETY: as promised.
+        unsafe { L::load(p) }
+    }
+    #[inline(always)]
+    fn number(self) -> f32 {
+        self
+    }
+}
+
+impl Element for bf16 {
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(p: *const bf16) -> L {
+        // SAFETY: as promised.
+        unsafe { L::load_bf16(p) }
+    }
+    #[inline(always)]
+    fn number(self) -> f32 {
+        self.to_f32()
+    }
+}
+
+/// One run of positions for some heads. `scores`: [heads, stride] from the run's first position.
+struct Run<'a, E> {
+    q: &'a [f32],
+    cached: &'a [E],
+    positions: usize,
+    dim: usize,
+    scores: *mut f32,
+    stride: usize,
+    scale: f32,
+}
+
+/// `scores[h, p] = scale · q[h] · keys[p]` for `H` heads from `head`: each key is loaded once for all of them.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "what closures call is not inlined under target features")]
+unsafe fn scores<L: Lanes, E: Element, const H: usize>(run: &Run<'_, E>, head: usize) {
+    let (dim, whole) = (run.dim, run.dim / L::WIDTH * L::WIDTH);
+    let mut from = 0;
+    while from < run.positions {
+        let count = (run.positions - from).min(4);
+        // SAFETY: positions, heads and columns lie within the run.
+        unsafe {
+            let q = run.q.as_ptr().add(head * dim);
+            let mut keys = [run.cached.as_ptr(); 4];
+            for j in 0..4 {
+                keys[j] = keys[j].add((from + j.min(count - 1)) * dim);
+            }
+            let mut sums = [[L::zero(); 4]; H];
+            let mut t = 0;
+            while t < whole {
+                let mut wide = [L::zero(); 4];
+                for j in 0..4 {
+                    wide[j] = E::load::<L>(keys[j].add(t));
+                }
+                for h in 0..H {
+                    let qt = L::load(q.add(h * dim + t));
+                    for j in 0..4 {
+                        sums[h][j] = qt.fma(wide[j], sums[h][j]);
+                    }
+                }
+                t += L::WIDTH;
+            }
+            for h in 0..H {
+                let mut sum = L::sums(sums[h]);
+                for j in 0..count {
+                    for t in whole..dim {
+                        sum[j] += *q.add(h * dim + t) * (*keys[j].add(t)).number();
+                    }
+                    *run.scores.add((head + h) * run.stride + from + j) = sum[j] * run.scale;
                 }
             }
-            out0[c..c + BLOCK].copy_from_slice(&a);
-            out1[c..c + BLOCK].copy_from_slice(&b);
         }
-        for ((row, p), q) in values.chunks_exact(head_dim).zip(w0).zip(w1) {
-            for i in whole..head_dim {
-                out0[i] = fma::<FMA>(*p, row[i], out0[i]);
-                out1[i] = fma::<FMA>(*q, row[i], out1[i]);
+        from += 4;
+    }
+}
+
+/// `out[h] += weights[h] · values` for `H` heads from `head`: each value is loaded once for all of them.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "what closures call is not inlined under target features")]
+unsafe fn weighted<L: Lanes, E: Element, const H: usize>(run: &Run<'_, E>, head: usize, out: &mut [f32]) {
+    let dim = run.dim;
+    let block = 4 * L::WIDTH;
+    let whole = dim / block * block;
+    // SAFETY: positions, heads and columns lie within the run.
+    unsafe {
+        let out = out.as_mut_ptr().add(head * dim);
+        let weights = run.scores.add(head * run.stride);
+        let values = run.cached.as_ptr();
+        let mut c = 0;
+        while c < whole {
+            let mut sums = [[L::zero(); 4]; H];
+            for h in 0..H {
+                for j in 0..4 {
+                    sums[h][j] = L::load(out.add(h * dim + c + j * L::WIDTH));
+                }
+            }
+            for p in 0..run.positions {
+                let mut wide = [L::zero(); 4];
+                for j in 0..4 {
+                    wide[j] = E::load::<L>(values.add(p * dim + c + j * L::WIDTH));
+                }
+                for h in 0..H {
+                    let weight = L::splat(*weights.add(h * run.stride + p));
+                    for j in 0..4 {
+                        sums[h][j] = weight.fma(wide[j], sums[h][j]);
+                    }
+                }
+            }
+            for h in 0..H {
+                for j in 0..4 {
+                    sums[h][j].store(out.add(h * dim + c + j * L::WIDTH));
+                }
+            }
+            c += block;
+        }
+        for h in 0..H {
+            for c in whole..dim {
+                let to = out.add(h * dim + c);
+                for p in 0..run.positions {
+                    *to += *weights.add(h * run.stride + p) * (*values.add(p * dim + c)).number();
+                }
             }
         }
     }
 }
 
-simd_fn! {
-    /// `out += weights · values` for one head.
-    fn weighted(w: &[f32], values: &[f32], head_dim: usize, out: &mut [f32]) {
-        let whole = head_dim / BLOCK * BLOCK;
-        for c in (0..whole).step_by(BLOCK) {
-            let mut a = [0.0f32; BLOCK];
-            a.copy_from_slice(&out[c..c + BLOCK]);
-            for (row, p) in values.chunks_exact(head_dim).zip(w) {
-                let row = &row[c..c + BLOCK];
-                for i in 0..BLOCK {
-                    a[i] = fma::<FMA>(*p, row[i], a[i]);
-                }
+/// All heads, as many at a time as the registers hold.
+#[inline(always)]
+unsafe fn heads<L: Lanes, E: Element>(run: &Run<'_, E>, mut out: Option<&mut [f32]>) {
+    let heads = run.q.len() / run.dim;
+    let mut head = 0;
+    while head < heads {
+        let n = (heads - head).min(4);
+        // SAFETY: the heads are the run's.
+        unsafe {
+            match (n, &mut out) {
+                (1, None) => scores::<L, E, 1>(run, head),
+                (2, None) => scores::<L, E, 2>(run, head),
+                (3, None) => scores::<L, E, 3>(run, head),
+                (_, None) => scores::<L, E, 4>(run, head),
+                (1, Some(out)) => weighted::<L, E, 1>(run, head, out),
+                (2, Some(out)) => weighted::<L, E, 2>(run, head, out),
+                (3, Some(out)) => weighted::<L, E, 3>(run, head, out),
+                (_, Some(out)) => weighted::<L, E, 4>(run, head, out),
             }
-            out[c..c + BLOCK].copy_from_slice(&a);
         }
-        for (row, p) in values.chunks_exact(head_dim).zip(w) {
-            for i in whole..head_dim {
-                out[i] = fma::<FMA>(*p, row[i], out[i]);
-            }
-        }
+        head += n;
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn heads_avx512<E: Element>(run: &Run<'_, E>, out: Option<&mut [f32]>) {
+    // SAFETY: the features are enabled here.
+    unsafe { heads::<std::arch::x86_64::__m512, E>(run, out) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn heads_avx2<E: Element>(run: &Run<'_, E>, out: Option<&mut [f32]>) {
+    // SAFETY: the features are enabled here.
+    unsafe { heads::<std::arch::x86_64::__m256, E>(run, out) }
+}
+
+/// Scores without `out`; with it, the weighted sum of values, added.
+fn step<E: Element>(level: Level, run: &Run<'_, E>, out: Option<&mut [f32]>) {
+    assert!(run.cached.len() == run.positions * run.dim);
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level was detected on this machine.
+        Level::Avx512 => unsafe { heads_avx512(run, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level was detected on this machine.
+        Level::Avx2 => unsafe { heads_avx2(run, out) },
+        // SAFETY: the portable lanes need no instruction set.
+        _ => unsafe { heads::<[f32; 8], E>(run, out) },
     }
 }
 
@@ -76,36 +229,97 @@ pub(crate) fn attend(
     out: &mut [f32],
     scores: &mut Vec<f32>,
 ) {
-    let heads = q.len() / head_dim;
-    let positions: usize = parts.iter().map(|p| p.keys.len() / head_dim).sum();
-    scores.resize(heads * positions, 0.0);
-    let scale = 1.0 / (head_dim as f32).sqrt();
-    let mut at = 0;
-    for part in parts {
-        let n = part.keys.len() / head_dim;
-        if n == 0 {
-            continue;
+    attend_at(level(), q, parts, head_dim, out, scores);
+}
+
+fn attend_at(
+    level: Level,
+    q: &[f32],
+    parts: &[Cached<'_>],
+    dim: usize,
+    out: &mut [f32],
+    scores: &mut Vec<f32>,
+) {
+    let heads = q.len() / dim;
+    let stride: usize = parts.iter().map(|p| p.keys.len() / dim).sum();
+    scores.resize(heads * stride, 0.0);
+    let scale = 1.0 / (dim as f32).sqrt();
+    let pass = |values: bool, scores: &mut [f32], mut out: Option<&mut [f32]>| {
+        let mut at = 0;
+        for part in parts {
+            let numbers = if values { part.values } else { part.keys };
+            let positions = numbers.len() / dim;
+            // SAFETY: `at` is at most the length.
+            let scores = unsafe { scores.as_mut_ptr().add(at) };
+            match numbers {
+                Numbers::F32(cached) => {
+                    step(
+                        level,
+                        &Run { q, cached, positions, dim, scores, stride, scale },
+                        out.as_deref_mut(),
+                    );
+                }
+                Numbers::Bf16(cached) => {
+                    step(
+                        level,
+                        &Run { q, cached, positions, dim, scores, stride, scale },
+                        out.as_deref_mut(),
+                    );
+                }
+            }
+            at += positions;
         }
-        let mut view = MatMut::strided(&mut scores[at..], heads, n, positions);
-        let keys = Mat::dense(part.keys, n, head_dim);
-        skinny::product(&mut view, Into::Set, Mat::dense(q, heads, head_dim), keys, scale, Threads::One);
-        at += n;
-    }
-    scores.chunks_exact_mut(positions).for_each(softmax);
+    };
+    pass(false, scores, None);
+    scores.chunks_exact_mut(stride.max(1)).for_each(softmax);
     out.fill(0.0);
-    let mut at = 0;
-    for part in parts {
-        let n = part.values.len() / head_dim;
-        let weights = |head: usize| &scores[head * positions + at..head * positions + at + n];
-        let mut pairs = out.chunks_exact_mut(2 * head_dim);
-        for (i, pair) in (&mut pairs).enumerate() {
-            let (first, second) = pair.split_at_mut(head_dim);
-            weighted_pair(weights(2 * i), weights(2 * i + 1), part.values, head_dim, first, second);
+    pass(true, scores, Some(out));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::{levels, noise};
+
+    /// Every level and both kinds of numbers agree with f64, for odd sizes, in one part and in two, which give the same bits.
+    #[test]
+    fn attention_agrees_with_f64() {
+        for (heads, positions, dim) in [(1, 1, 8), (3, 5, 64), (4, 9, 20), (7, 33, 96), (5, 12, 130)] {
+            let q = noise(heads * dim, 1);
+            let round = |v: Vec<f32>| v.into_iter().map(bf16::from_f32).collect::<Vec<_>>();
+            let (keys, values) = (round(noise(positions * dim, 2)), round(noise(positions * dim, 3)));
+            let wide = |v: &[bf16]| v.iter().map(|v| v.to_f32()).collect::<Vec<_>>();
+            let (k, v) = (wide(&keys), wide(&values));
+            for level in levels() {
+                let run = |parts: &[Cached<'_>]| {
+                    let mut out = vec![f32::NAN; heads * dim];
+                    attend_at(level, &q, parts, dim, &mut out, &mut Vec::new());
+                    out
+                };
+                let half = run(&[Cached { keys: Numbers::Bf16(&keys), values: Numbers::Bf16(&values) }]);
+                let full = |a: usize, b: usize| Cached {
+                    keys: Numbers::F32(&k[a * dim..b * dim]),
+                    values: Numbers::F32(&v[a * dim..b * dim]),
+                };
+                let one = run(&[full(0, positions)]);
+                let middle = positions / 3;
+                assert_eq!(run(&[full(0, middle), full(middle, positions)]), one, "{level:?}");
+                for head in 0..heads {
+                    let q = &q[head * dim..][..dim];
+                    let score = |p: usize| -> f64 {
+                        let dot: f64 = (0..dim).map(|t| f64::from(q[t]) * f64::from(k[p * dim + t])).sum();
+                        (dot / (dim as f64).sqrt()).exp()
+                    };
+                    let total: f64 = (0..positions).map(score).sum();
+                    for c in 0..dim {
+                        let want: f64 =
+                            (0..positions).map(|p| score(p) / total * f64::from(v[p * dim + c])).sum();
+                        for got in [one[head * dim + c], half[head * dim + c]] {
+                            assert!((f64::from(got) - want).abs() < 1e-5, "{level:?} {got} {want}");
+                        }
+                    }
+                }
+            }
         }
-        let last = pairs.into_remainder();
-        if !last.is_empty() {
-            weighted(weights(heads - 1), part.values, head_dim, last);
-        }
-        at += n;
     }
 }

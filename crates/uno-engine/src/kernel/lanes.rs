@@ -1,5 +1,7 @@
 //! Vector registers of f32: one for each level that kernels are written for by hand.
 
+use half::bf16;
+
 /// A vector register of f32.
 pub(crate) trait Lanes: Copy {
     const WIDTH: usize;
@@ -12,6 +14,10 @@ pub(crate) trait Lanes: Copy {
     /// # Safety
     /// `p` is readable for `n < WIDTH` elements; the others become zero.
     unsafe fn load_part(p: *const f32, n: usize) -> Self;
+    /// `WIDTH` numbers of bf16.
+    /// # Safety
+    /// `p` is readable for `WIDTH` elements.
+    unsafe fn load_bf16(p: *const bf16) -> Self;
     /// # Safety
     /// See [`Lanes::zero`].
     unsafe fn fma(self, b: Self, c: Self) -> Self;
@@ -50,6 +56,11 @@ impl Lanes for [f32; 8] {
         std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
     }
     #[inline(always)]
+    unsafe fn load_bf16(p: *const bf16) -> Self {
+        // SAFETY: the caller promises WIDTH readable elements.
+        std::array::from_fn(|i| unsafe { (*p.add(i)).to_f32() })
+    }
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         std::array::from_fn(|i| self[i] * b[i] + c[i])
     }
@@ -78,6 +89,8 @@ impl Lanes for [f32; 8] {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    use half::bf16;
 
     use super::Lanes;
 
@@ -111,6 +124,14 @@ mod x86 {
             unsafe {
                 let index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
                 _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), index))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const bf16) -> Self {
+            // SAFETY: eight readable elements (trait contract); a bf16 is the upper half of an f32.
+            unsafe {
+                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
             }
         }
         #[inline(always)]
@@ -166,6 +187,14 @@ mod x86 {
         unsafe fn load_part(p: *const f32, n: usize) -> Self {
             // SAFETY: n readable elements (trait contract); masked elements are not touched.
             unsafe { _mm512_maskz_loadu_ps((1u16 << n) - 1, p) }
+        }
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const bf16) -> Self {
+            // SAFETY: sixteen readable elements (trait contract); a bf16 is the upper half of an f32.
+            unsafe {
+                let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+            }
         }
         #[inline(always)]
         unsafe fn fma(self, b: Self, c: Self) -> Self {
