@@ -4,5 +4,6 @@ pub mod baseline;
 pub mod evolution;
 pub mod learning;
 pub mod memorybench;
+pub mod precision;
 pub mod simulate;
 pub mod speed;

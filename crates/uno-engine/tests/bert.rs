@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
-use uno_engine::EngineError;
 use uno_engine::bert::BertEncoder;
+use uno_engine::{EngineError, Precision};
 
 const HIDDEN: usize = 24;
 const WIDE: usize = 40;
@@ -238,6 +238,26 @@ fn minilm_agrees_with_sentence_transformers() {
     }
     eprintln!("largest difference {worst:.1e}");
     assert!(worst < 1e-5, "{worst}");
+}
+
+/// What rounding of the factors costs, on the same texts.
+#[test]
+fn minilm_in_fewer_bits_stays_near() {
+    let Some(dir) = minilm() else { return };
+    let (texts, expected): (Vec<_>, Vec<_>) = golden().into_iter().unzip();
+    for (precision, least) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.996)] {
+        let encoder = BertEncoder::open_in(&dir, precision).unwrap();
+        let found = encoder.encode(&texts).unwrap();
+        let cosines = found
+            .iter()
+            .zip(&expected)
+            .map(|(found, expected)| found.iter().zip(expected).map(|(a, b)| f64::from(*a) * b).sum::<f64>());
+        let worst = cosines.fold(1.0, f64::min);
+        eprintln!("{:?}: least cosine {worst:.6}", encoder.precision());
+        assert!(worst > least, "{precision:?}: {worst}");
+        // As in f32: a text's vector does not depend on its batch.
+        assert_eq!(encoder.encode(&texts[3..4]).unwrap()[0], found[3]);
+    }
 }
 
 /// A resumed run embeds other texts together; what depends on a vector must not change with its batch.

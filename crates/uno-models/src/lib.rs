@@ -21,6 +21,7 @@ pub mod sampling;
 pub mod template;
 pub mod tokenizer;
 
+pub use embedded::precision;
 pub use embedded::{EmbeddedChat, EmbeddedEmbedder, EmbeddedOptions, EmbeddedReranker};
 pub use error::ModelsError;
 pub use fingerprint::{Fingerprint, FingerprintPrompt};

@@ -35,7 +35,7 @@ pub(super) fn embed(
     Ok(vectors)
 }
 
-pub(super) fn cosine(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 

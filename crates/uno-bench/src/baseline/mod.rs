@@ -17,6 +17,7 @@ mod system;
 mod unit;
 
 pub use answer::answer;
+pub(crate) use dense::cosine;
 pub use meter::{Metered, Usage};
 pub use prompt::Frame;
 pub use system::{Answers, Baseline, Remembering};

@@ -5,7 +5,6 @@ use super::attention::{Scores, attention};
 use super::elementwise::{add_bias_residual, add_gelu, layer_norm};
 use super::weights::{Block, Linear, Norm, Weights};
 use crate::kernel::matrix::{Mat, MatMut};
-use crate::kernel::panel;
 use crate::kernel::product::{Into, Threads};
 
 /// Embeddings of the group's texts: the mean of each text's last hidden states, scaled to length one. Ids and lengths have
@@ -95,7 +94,7 @@ fn apply(
 fn product(x: &[f32], linear: &Linear, tokens: usize, out: &mut [f32], into: Into, threads: Threads) {
     let (rows, cols) = (linear.bias.len(), x.len() / tokens);
     let out = MatMut::dense(out, tokens, rows);
-    panel::product(out, into, Mat::dense(x, tokens, cols), &linear.weight, threads);
+    linear.weight.product(Mat::dense(x, tokens, cols), out, into, threads);
 }
 
 fn norm(x: &mut [f32], norm: &Norm, config: &BertConfig) {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub use self::config::BertConfig;
 use self::weights::Weights;
 use crate::EngineError;
+use crate::decoder::Precision;
 use crate::kernel::product::Threads;
 use crate::kernel::team::{each, lead};
 
@@ -18,19 +19,30 @@ use crate::kernel::team::{each, lead};
 /// activations to stay in a core's cache.
 const GROUP_TOKENS: usize = 256;
 
-/// An encoder with its weights in `f32`.
+/// An encoder.
 pub struct BertEncoder {
     path: PathBuf,
     config: BertConfig,
     weights: Weights,
+    precision: Precision,
 }
 
 impl BertEncoder {
     /// Opens a sentence-transformers or Hugging Face directory: `config.json` and `model.safetensors`.
     pub fn open(dir: &Path) -> Result<Self, EngineError> {
-        let config = BertConfig::read(dir)?;
-        let weights = Weights::read(dir, &config)?;
-        Ok(Self { path: dir.to_owned(), config, weights })
+        Self::open_in(dir, Precision::F32)
+    }
+
+    /// [`BertEncoder::open`], multiplying in `precision` where this machine can.
+    pub fn open_in(dir: &Path, precision: Precision) -> Result<Self, EngineError> {
+        let (config, precision) = (BertConfig::read(dir)?, precision.effective());
+        let weights = Weights::read(dir, &config, precision)?;
+        Ok(Self { path: dir.to_owned(), config, weights, precision })
+    }
+
+    /// In what it multiplies.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The directory it was opened from.

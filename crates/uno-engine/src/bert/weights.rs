@@ -4,12 +4,44 @@ use std::path::Path;
 
 use super::BertConfig;
 use crate::EngineError;
-use crate::kernel::panel::Panels;
+use crate::decoder::Precision;
+use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::panel::{self, Panels};
+use crate::kernel::product::{Into, Threads};
+use crate::kernel::{bf16, int8};
 use crate::weights::SafetensorsFile;
 
-/// A matrix, packed for products with many rows, and its bias [out].
+/// A matrix [in, out], packed for products with many rows.
+pub(super) enum Weight {
+    F32(Panels),
+    Bf16(bf16::Packed),
+    Int8(int8::Packed),
+}
+
+impl Weight {
+    /// Of a row-major weight [out, in], in numbers that this machine has.
+    fn new(weight: &[f32], out: usize, input: usize, precision: Precision) -> Self {
+        let dense = Mat::dense(weight, out, input);
+        match precision.effective() {
+            Precision::F32 => Weight::F32(Panels::transposed(weight, out, input)),
+            Precision::Bf16 => Weight::Bf16(bf16::Packed::of_transpose(dense)),
+            Precision::Int8 => Weight::Int8(int8::Packed::of_transpose(dense)),
+        }
+    }
+
+    /// `out (+)= x wᵀ`.
+    pub(super) fn product(&self, x: Mat<'_>, out: MatMut<'_>, into: Into, threads: Threads) {
+        match self {
+            Weight::F32(panels) => panel::product(out, into, x, panels, threads),
+            Weight::Bf16(packed) => bf16::product(out, into, x, packed, 1.0, threads),
+            Weight::Int8(packed) => int8::product(out, into, x, packed, 1.0, threads),
+        }
+    }
+}
+
+/// A matrix and its bias [out].
 pub(super) struct Linear {
-    pub(super) weight: Panels,
+    pub(super) weight: Weight,
     pub(super) bias: Vec<f32>,
 }
 
@@ -43,11 +75,11 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    pub(super) fn read(dir: &Path, config: &BertConfig) -> Result<Self, EngineError> {
+    pub(super) fn read(dir: &Path, config: &BertConfig, precision: Precision) -> Result<Self, EngineError> {
         let file = SafetensorsFile::open(&dir.join("model.safetensors"))?;
         // Checkpoints saved with a task head carry the model's name in front.
         let prefixed = file.shape("bert.embeddings.word_embeddings.weight").is_some();
-        let source = Source { file: &file, prefix: if prefixed { "bert." } else { "" } };
+        let source = Source { file: &file, prefix: if prefixed { "bert." } else { "" }, precision };
         let (h, m) = (config.hidden_size, config.intermediate_size);
 
         let mut positions =
@@ -81,6 +113,7 @@ impl Weights {
 struct Source<'a> {
     file: &'a SafetensorsFile,
     prefix: &'static str,
+    precision: Precision,
 }
 
 impl Source<'_> {
@@ -95,7 +128,7 @@ impl Source<'_> {
             weight.extend(self.take(&format!("{name}.weight"), &[rows, cols])?);
             bias.extend(self.take(&format!("{name}.bias"), &[rows])?);
         }
-        Ok(Linear { weight: Panels::transposed(&weight, rows * names.len(), cols), bias })
+        Ok(Linear { weight: Weight::new(&weight, rows * names.len(), cols, self.precision), bias })
     }
 
     fn norm(&self, name: &str, width: usize) -> Result<Norm, EngineError> {

@@ -94,12 +94,11 @@ impl Team {
             self.looking.fetch_add(1, Ordering::SeqCst);
             let job = self.job.load(Ordering::SeqCst);
             // SAFETY: not null only while its owner waits for `looking` to become zero.
-            if let Some(job) = unsafe { job.as_ref() } {
-                if job.next.load(Ordering::Relaxed) < job.pieces {
-                    looks = 0;
-                    if catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
-                        job.failed.store(true, Ordering::Relaxed);
-                    }
+            let job = unsafe { job.as_ref() }.filter(|job| job.next.load(Ordering::Relaxed) < job.pieces);
+            if let Some(job) = job {
+                looks = 0;
+                if catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
+                    job.failed.store(true, Ordering::Relaxed);
                 }
             }
             self.looking.fetch_sub(1, Ordering::SeqCst);

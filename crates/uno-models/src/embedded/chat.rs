@@ -10,6 +10,7 @@ use uno_types::role::OnGeneration;
 use uno_types::{AdapterRef, ChatModel, Constraint, GenerationRequest, Message, ModelError};
 
 use super::adapters::AdapterCache;
+use super::precision;
 use super::prefix::PrefixCache;
 use super::prompt;
 use super::scheduler::Scheduler;
@@ -117,9 +118,11 @@ impl EmbeddedChat {
                     .map_err(|e| ModelsError::Invalid(format!("cannot start {threads} threads: {e}")))?,
             ),
         };
+        let decoder = decoder.generating_in(options.precision);
+        precision::check(&decoder, &tokenizer)?;
         Ok(Self {
             name,
-            decoder: Arc::new(decoder.generating_in(options.precision)),
+            decoder: Arc::new(decoder),
             tokenizer: Arc::new(tokenizer),
             template,
             ends,
@@ -139,6 +142,11 @@ impl EmbeddedChat {
     /// Text to ids and back.
     pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
         &self.tokenizer
+    }
+
+    /// Tokens that end a text.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
     }
 
     /// Messages to text.
@@ -226,11 +234,7 @@ impl ChatModel for EmbeddedChat {
     /// precision when it is not f32.
     fn id(&self) -> String {
         let short = |hash: &str| hash.chars().take(16).collect::<String>();
-        let precision = match self.decoder.generation_precision() {
-            Precision::F32 => "",
-            Precision::Bf16 => ".bf16",
-            Precision::Int8 => ".int8",
-        };
+        let precision = precision::suffix(self.decoder.generation_precision());
         format!("{}@{}.{}{precision}", self.name, short(self.decoder.hash()), short(self.template.hash()))
     }
 

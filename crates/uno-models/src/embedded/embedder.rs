@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use rayon::prelude::*;
+use uno_engine::Precision;
 use uno_engine::bert::BertEncoder;
 use uno_types::{Embedder, ModelError};
 
 use super::last_token::LastToken;
 use super::pooling::{self, Pooling};
+use super::precision::suffix;
 use crate::ModelsError;
 use crate::tokenizer::TextTokenizer;
 
@@ -32,14 +34,23 @@ impl EmbeddedEmbedder {
     /// # Errors
     /// Files are missing, damaged or of an unknown kind, or it is no embedding model.
     pub fn open(path: &Path) -> Result<Self, ModelsError> {
+        Self::open_in(path, Precision::F32)
+    }
+
+    /// [`EmbeddedEmbedder::open`], multiplying in `precision` where this machine can.
+    ///
+    /// # Errors
+    /// As [`EmbeddedEmbedder::open`].
+    pub fn open_in(path: &Path, precision: Precision) -> Result<Self, ModelsError> {
         let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let name = file_name.strip_suffix(".gguf").unwrap_or(&file_name).to_owned();
         let encoder = match pooling::of(path)? {
-            Pooling::LastToken => Encoder::LastToken(Box::new(LastToken::open(path)?)),
+            Pooling::LastToken => Encoder::LastToken(Box::new(LastToken::open(path, precision)?)),
             Pooling::Mean => {
                 let mut tokenizer = TextTokenizer::from_dir(path)?;
                 tokenizer.truncate_to(MAX_TOKENS)?;
-                Encoder::Bert { encoder: Box::new(BertEncoder::open(path)?), tokenizer: Box::new(tokenizer) }
+                let encoder = BertEncoder::open_in(path, precision)?;
+                Encoder::Bert { encoder: Box::new(encoder), tokenizer: Box::new(tokenizer) }
             }
         };
         Ok(Self { name, encoder })
@@ -65,11 +76,11 @@ impl EmbeddedEmbedder {
 
 impl Embedder for EmbeddedEmbedder {
     fn id(&self) -> String {
-        let hash = match &self.encoder {
-            Encoder::Bert { encoder, .. } => encoder.hash(),
-            Encoder::LastToken(model) => model.hash(),
+        let (hash, precision) = match &self.encoder {
+            Encoder::Bert { encoder, .. } => (encoder.hash(), encoder.precision()),
+            Encoder::LastToken(model) => (model.hash(), model.precision()),
         };
-        format!("{}@{}", self.name, hash.chars().take(16).collect::<String>())
+        format!("{}@{}{}", self.name, hash.chars().take(16).collect::<String>(), suffix(precision))
     }
 
     fn dimensions(&self) -> usize {

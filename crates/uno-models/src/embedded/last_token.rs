@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use uno_engine::Decoder;
 use uno_engine::weights::GgufFile;
+use uno_engine::{Decoder, Precision};
 
 use super::states::last_states;
 use crate::ModelsError;
@@ -24,7 +24,7 @@ pub(super) struct LastToken {
 
 impl LastToken {
     /// Opens a Hugging Face directory or a GGUF file.
-    pub(super) fn open(path: &Path) -> Result<Self, ModelsError> {
+    pub(super) fn open(path: &Path, precision: Precision) -> Result<Self, ModelsError> {
         let tokenizer = if path.is_dir() {
             TextTokenizer::from_dir(path)?
         } else {
@@ -40,9 +40,13 @@ impl LastToken {
                 format!("neither adds a token after a text nor has {END}: not that of an embedding model");
             return Err(ModelsError::tokenizer(path, what));
         }
-        let decoder = Decoder::open(path)?;
+        let decoder = Decoder::open(path)?.generating_in(precision);
         tokenizer.check_fits(decoder.config().vocab_size)?;
         Ok(Self { decoder, tokenizer, end })
+    }
+
+    pub(super) fn precision(&self) -> Precision {
+        self.decoder.generation_precision()
     }
 
     pub(super) fn hash(&self) -> &str {

@@ -12,6 +12,7 @@ mod embedder;
 mod fingerprint;
 mod last_token;
 mod pooling;
+pub mod precision;
 mod prefix;
 mod prompt;
 mod reranker;

@@ -26,6 +26,8 @@ pub enum BenchCommand {
     Generate(GenerateArgs),
     /// Measures embedding: texts per second
     Embed(EmbedArgs),
+    /// What bf16 and 8 bits change: perplexity, and greedy answers beside those in f32
+    Precision(PrecisionArgs),
     /// Makes chat logs of simulated users with a house rule per domain
     Simulate(SimulateArgs),
     /// Does it learn, compared with what, and what does it spoil? On simulated users
@@ -107,6 +109,27 @@ pub struct GenerateArgs {
     pub model: String,
 }
 
+/// Compares precisions.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  uno bench precision --pairs pairs.jsonl --limit 32 --json")]
+pub struct PrecisionArgs {
+    /// Preference pairs as `uno bench train` reads them: the chosen answers are scored, the prompts answered
+    #[arg(long, value_name = "FILE")]
+    pub pairs: PathBuf,
+    /// Use the first N pairs
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub limit: usize,
+    /// Tokens of a greedy answer, at most
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub new_tokens: usize,
+    /// Model: a name or a path
+    #[arg(long, default_value = uno_models::registry::DEFAULT_CHAT)]
+    pub model: String,
+    /// Embedder that compares answers: a name or a path
+    #[arg(long, default_value = uno_models::registry::DEFAULT_EMBEDDER)]
+    pub embedder: String,
+}
+
 /// Measures embedding.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  uno bench embed --texts texts.jsonl --json")]
@@ -114,6 +137,9 @@ pub struct EmbedArgs {
     /// Texts, one JSON string a line or one JSON list; made up when not given
     #[arg(long, value_name = "FILE")]
     pub texts: Option<PathBuf>,
+    /// Numbers in which the weights are multiplied
+    #[arg(long, default_value = "f32", value_parser = ["f32", "bf16", "int8"])]
+    pub dtype: String,
     /// How many made-up texts of about 65 tokens
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub count: usize,

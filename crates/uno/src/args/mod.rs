@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use adapters::{AdaptersArgs, AdaptersCommand, ExportArgs, ExportFormat, RollbackArgs};
-pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, SimulateArgs, TrainArgs};
+pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, PrecisionArgs, SimulateArgs, TrainArgs};
 pub use bench_evolution::EvolutionArgs;
 pub use bench_learning::LearningArgs;
 pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};

@@ -46,7 +46,7 @@ pub fn generate(args: &GenerateArgs, console: &Console) -> anyhow::Result<()> {
 /// When the model or the texts are not there.
 pub fn embed(args: &EmbedArgs, console: &Console) -> anyhow::Result<()> {
     let path = resolve_or_pull(&args.model)?;
-    let embedder = EmbeddedEmbedder::open(&path)?;
+    let embedder = EmbeddedEmbedder::open_in(&path, serde_json::from_value(json!(args.dtype))?)?;
     let sentence =
         "The traveller asked the keeper of the bridge about the weather, the price of bread and the way. ";
     let texts: Vec<String> = match &args.texts {

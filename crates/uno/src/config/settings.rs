@@ -133,11 +133,14 @@ pub struct EngineSettings {
     /// Numbers in which generation multiplies with the weights of model and adapters: `f32`, `bf16` on machines with
     /// AVX512-BF16, or `int8` (8 bits in groups of 64, each with a scale) on machines with AVX512-VNNI.
     pub precision: Precision,
+    /// The same for the embedder. bf16 is nearly twice as fast and moves no vector by more than a cosine of 0.9999; 8 bits
+    /// move some to 0.997 and gain little more.
+    pub embedder_precision: Precision,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { max_batch: 32, threads: 0, precision: Precision::F32 }
+        Self { max_batch: 32, threads: 0, precision: Precision::F32, embedder_precision: Precision::F32 }
     }
 }
 

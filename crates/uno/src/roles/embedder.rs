@@ -56,8 +56,9 @@ impl LazyEmbedder {
     fn opened(&self) -> anyhow::Result<Arc<dyn Embedder>> {
         self.open.get_or_open(|| match &self.location {
             Location::Embedded { path } => {
-                let embedder =
-                    EmbeddedEmbedder::open(path).with_context(|| format!("opening {}", path.display()))?;
+                let precision = self.settings.engine.embedder_precision;
+                let embedder = EmbeddedEmbedder::open_in(path, precision)
+                    .with_context(|| format!("opening {}", path.display()))?;
                 anyhow::ensure!(
                     self.instruction.is_empty() || embedder.takes_instructions(),
                     "embedder.instruction is set, but {} takes none: leave it empty",

@@ -189,6 +189,14 @@ impl Roles {
     }
 }
 
+/// The stamp of an embedded model that multiplies in `precision`: another precision is another model.
+fn stamped(stamp: String, model: &ModelSettings, precision: Precision) -> String {
+    match precision.effective() {
+        precision if !model.is_remote() && precision != Precision::F32 => hash::of_value(&(stamp, precision)),
+        _ => stamp,
+    }
+}
+
 impl Opening<'_> {
     fn chat(
         &self,
@@ -199,10 +207,7 @@ impl Opening<'_> {
         let location = Location::of(role, model)?;
         let lazy = LazyChat::new(location.clone(), self.settings, self.run.root());
         let mut stamp = location.stamp()?;
-        let precision = self.settings.engine.precision.effective();
-        if !model.is_remote() && precision != Precision::F32 {
-            stamp = hash::of_value(&(stamp, precision));
-        }
+        stamp = stamped(stamp, model, self.settings.engine.precision);
         lazy.set_id(&self.id_of(role, &location, stamp, stamps, || lazy.open_id())?);
         let lazy = Arc::new(lazy);
         let cached =
@@ -217,7 +222,8 @@ impl Opening<'_> {
     ) -> anyhow::Result<LazyEmbedder> {
         let location = Location::of("embedder", model)?;
         let lazy = LazyEmbedder::new(location.clone(), self.settings);
-        lazy.set_id(&self.id_of("embedder", &location, location.stamp()?, stamps, || lazy.open_id())?);
+        let stamp = stamped(location.stamp()?, model, self.settings.engine.embedder_precision);
+        lazy.set_id(&self.id_of("embedder", &location, stamp, stamps, || lazy.open_id())?);
         Ok(lazy)
     }
 
