@@ -71,6 +71,10 @@ const NO_EFFECT: f64 = 1e-4;
 /// Mean difference of log-probs that bf16 arithmetic explains (seen between f32 and vLLM's bf16: see examples/vllm).
 const BF16: f64 = 0.06;
 
+/// The same as a share of how far the adapter moves log-probs: the numbers that are rounded are larger then. Seen: 0.017,
+/// with an adapter that moves them by 9.4 on average. Another adapter is off by about as much as no adapter.
+const BF16_SHARE: f64 = 0.04;
+
 /// Mean differences of log-probs between a fingerprint and what a model gives for its texts now.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
@@ -126,7 +130,7 @@ impl Measured {
                 self.base_off
             ));
         }
-        let tolerance = BF16.max(2.0 * self.base_off);
+        let tolerance = BF16.max(2.0 * self.base_off).max(BF16_SHARE * self.mistaken);
         if self.adapter_off > tolerance {
             return Err(format!(
                 "other weights answer under its name: log-probs differ by {:.3} on average from those after training \
@@ -161,6 +165,9 @@ mod tests {
         assert_eq!(judge(0.4, 0.02, 0.02, 0.4), Ok(()));
         assert!(judge(0.0, 0.02, 0.4, 0.4).unwrap_err().contains("exactly like the base"));
         assert!(judge(0.4, 0.02, 0.5, 0.4).unwrap_err().contains("other weights"));
+        // As a real vLLM gave them, of an adapter that always says the same word.
+        assert_eq!(judge(9.4, 0.068, 0.158, 9.448), Ok(()));
+        assert!(judge(9.4, 0.068, 0.5, 9.448).unwrap_err().contains("other weights"));
         assert!(judge(0.4, 2.0, 2.0, 2.0).unwrap_err().contains("not the one"));
         assert!(judge(0.4, f64::INFINITY, 0.0, 0.4).unwrap_err().contains("not the one"));
     }

@@ -18,6 +18,9 @@ pub struct ServeOptions {
     pub aliases: Vec<String>,
     /// File of API keys (`uno keys`); empty: nobody is asked for one.
     pub keys: String,
+    /// Threads that serve; 0: half of the cores, at least one. A request is served by one thread, which manages many
+    /// thousands a second; more threads than needed only wake each other.
+    pub threads: usize,
     /// Seconds that requests in work may take after a signal to stop.
     pub drain_seconds: u64,
     /// Bounds of requests.
@@ -56,6 +59,7 @@ impl Default for ServeOptions {
             upstreams: Vec::new(),
             aliases: vec!["uno".into()],
             keys: String::new(),
+            threads: 0,
             drain_seconds: 30,
             limits: LimitOptions::default(),
             route: RouteOptions::default(),

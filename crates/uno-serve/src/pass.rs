@@ -56,7 +56,7 @@ pub async fn models(gateway: &Arc<Gateway>, headers: &HeaderMap) -> Result<Reply
     let upstream = |e: String| Box::new(reply::error(Fault::Upstream, &e));
     let Some(lease) = gateway.replicas.pick(&[]) else { return Err(upstream("there is no server".into())) };
     let headers = crate::chat::request_headers(headers, gateway.hides_keys());
-    let sent = gateway.client.send(lease.replica(), Method::GET, "/models", headers, Bytes::new()).await;
+    let sent = gateway.client.send(lease.replica(), Method::GET, "/models", &headers, Bytes::new()).await;
     let reply = sent.map_err(|e| upstream(e.to_string()))?;
     let status = reply.status();
     let collected = tokio::time::timeout(gateway.idle(), read::collect(reply.into_body(), 4 << 20)).await;

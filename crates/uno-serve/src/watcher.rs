@@ -65,6 +65,7 @@ impl PlanWatch {
 
 /// Runs until the gateway ends.
 pub async fn watch(gateway: Arc<Gateway>, mut plans: PlanWatch) {
+    let none = HeaderMap::new();
     loop {
         tokio::time::sleep(EVERY).await;
         let shared = Arc::clone(&gateway);
@@ -76,10 +77,11 @@ pub async fn watch(gateway: Arc<Gateway>, mut plans: PlanWatch) {
             plans
         });
         plans = looked.await.unwrap_or_default();
+        gateway.replicas.iter().for_each(|replica| replica.sweep());
         // Where adapters are loaded, the thread that does so notices; a server must not get requests before its adapters are seen to.
         let idle = if matches!(gateway.adapters, Adapters::Servers(_)) { 0 } else { usize::MAX };
         for replica in gateway.replicas.iter().filter(|r| r.is_down()).take(idle) {
-            let sent = gateway.client.send(replica, Method::GET, "/models", HeaderMap::new(), Bytes::new());
+            let sent = gateway.client.send(replica, Method::GET, "/models", &none, Bytes::new());
             let _ = tokio::time::timeout(PROBE, sent).await;
         }
     }

@@ -81,8 +81,16 @@ fn conforms(mut store: Box<dyn LogStore>) {
     assert_eq!(store.feedback_of("a").unwrap(), std::slice::from_ref(&up));
     let down = FeedbackRow { thumbs: Some(-1), comment: Some("no".into()), ..feedback("a", 20) };
     say(store, &down);
+    store.append_late(&[Entry::Feedback(up.clone())]).unwrap();
+    assert_eq!(
+        store.feedback_of("a").unwrap(),
+        std::slice::from_ref(&down),
+        "what waited in a spool is no news"
+    );
+    // The clock was put back: the last word counts all the same.
     say(store, &up);
-    assert_eq!(store.feedback_of("a").unwrap(), std::slice::from_ref(&down));
+    assert_eq!(store.feedback_of("a").unwrap(), std::slice::from_ref(&up));
+    say(store, &down);
     let other = FeedbackRow { author: "ben".into(), thumbs: Some(1), ..feedback("a", 5) };
     say(store, &other);
     assert_eq!(store.feedback().unwrap(), [other.clone(), down.clone()]);
@@ -218,6 +226,53 @@ fn a_store_that_is_away_costs_nothing_and_gets_everything_later() {
     let mut store = open(&dir.path().join("db/live.db").display().to_string()).unwrap();
     assert_eq!(all(store.as_mut()).len(), 50);
     assert_eq!(store.feedback_of("r1").unwrap()[0].comment.as_deref(), Some("call <PHONE>"));
+}
+
+fn wait(until: impl Fn() -> bool) {
+    let waited = Instant::now();
+    while !until() {
+        assert!(waited.elapsed() < Duration::from_secs(30), "it never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Another program holds the file, as an hour-long repair would.
+#[test]
+fn a_store_that_is_held_for_a_while_loses_nothing_and_what_finds_no_room_is_counted() {
+    let count = |n: &std::sync::atomic::AtomicU64| n.load(std::sync::atomic::Ordering::Relaxed);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("db")).unwrap();
+    let writer = writer(dir.path(), 64 << 10);
+    let log = |i: usize| {
+        let text = "word ".repeat(200);
+        writer.log(10, move || {
+            Entry::Request(Box::new(request(&format!("r{i:04}"), i as i64, "", "p", &[&text], "a")))
+        });
+    };
+    log(0);
+    wait(|| count(&writer.stats().written) == 1);
+    let holder = rusqlite::Connection::open(dir.path().join("db/live.db")).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    log(1);
+    wait(|| writer.stats().store_down.load(std::sync::atomic::Ordering::Relaxed));
+    acknowledged(&writer, FeedbackRow { thumbs: Some(1), ..feedback("r0000", 7) }).unwrap();
+    // About 1.3 kB each: the requests' share of the spool is full after fifty.
+    for i in 2..200 {
+        log(i);
+    }
+    wait(|| count(&writer.stats().dropped) > 0 && count(&writer.stats().queued_bytes) == 0);
+    acknowledged(&writer, FeedbackRow { thumbs: Some(-1), ..feedback("r0000", 8) }).unwrap();
+    holder.execute_batch("ROLLBACK").unwrap();
+    wait(|| !writer.stats().store_down.load(std::sync::atomic::Ordering::Relaxed));
+    let stats = std::sync::Arc::clone(writer.stats());
+    drop(writer);
+    let mut store = open(&dir.path().join("db/live.db").display().to_string()).unwrap();
+    let kept = all(store.as_mut());
+    assert_eq!(kept.last().unwrap().id, "r0199", "the oldest had to go, not the newest");
+    assert_eq!(store.feedback_of("r0000").unwrap()[0].thumbs, Some(-1));
+    assert!(kept.len() < 200, "the spool is too small for all");
+    assert_eq!(200 - kept.len() as u64, count(&stats.dropped));
+    assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().count(), 0);
 }
 
 #[test]

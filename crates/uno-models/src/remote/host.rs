@@ -124,6 +124,8 @@ async fn load_and_list(server: &Server, name: &str, path: &str) -> Result<(), Re
     let body = json!({ "lora_name": name, "lora_path": path });
     match server.post_text("/load_lora_adapter", &body).await {
         Ok(_) => {}
+        // Another gateway, or an earlier one of ours, was loading it: vLLM refuses a name that it has.
+        Err(RemoteError::Status { .. }) if listed(&models::list(server).await?) => return Ok(()),
         Err(RemoteError::Status { status: 404 | 405, message, .. }) if !message.contains(name) => {
             return Err(adapter_error(format!(
                 "{} does not exist; start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",

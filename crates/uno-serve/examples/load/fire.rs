@@ -34,10 +34,14 @@ fn request(uri: &Uri, body: &Bytes) -> Request<Full<Bytes>> {
 
 fn body(options: &HashMap<String, String>, n: u64, stream: bool) -> Bytes {
     let model = options.get("model").map_or("uno", String::as_str);
-    // With --questions N the question is one of N; otherwise always the same.
+    // With --questions N the question is one of N; otherwise always the same. It has 55 to 60 tokens of MiniLM's.
     let of = number(options, "questions", 1.0) as u64;
-    let text =
-        format!("How do I keep basil alive on a windowsill in winter, variant {}?", letters(n % of.max(1)));
+    let text = format!(
+        "How do I keep basil alive on a windowsill in winter, variant {}? The window looks to the north, it is cold at night, \
+         and the last three plants that I bought in the supermarket lost all of their leaves after a week or two, \
+         although I gave them water every day.",
+        letters(n % of.max(1))
+    );
     Bytes::from(format!(
         r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}],"max_tokens":64,"stream":{stream}}}"#
     ))

@@ -4,6 +4,7 @@
 //! load upstream 127.0.0.1:9001
 //! load fire http://127.0.0.1:8080/v1/chat/completions --rate 500 --seconds 20 --connections 16 --model uno
 //! load streams http://127.0.0.1:8080/v1/chat/completions --count 1000 --model uno
+//! load plan RUN_DIR --adapters c00-expert-…,c01-expert-…
 //! ```
 
 #![allow(
@@ -15,6 +16,7 @@
 )]
 
 mod fire;
+mod plan;
 mod upstream;
 
 use std::collections::HashMap;
@@ -34,7 +36,8 @@ fn main() {
         "upstream" => runtime.block_on(upstream::serve(&place, &options)),
         "fire" => runtime.block_on(fire::fire(&place, &options)),
         "streams" => runtime.block_on(fire::streams(&place, &options)),
-        other => eprintln!("`{other}` is none of upstream, fire, streams"),
+        "plan" => plan::write(&place, &options),
+        other => eprintln!("`{other}` is none of upstream, fire, streams, plan"),
     }
 }
 

@@ -92,7 +92,7 @@ async fn steps(
     refine.insert("messages".into(), turns(&prompts::refine(lang, system, last, &base, &suggestions)));
     let body = Bytes::from(Value::Object(refine).to_string());
     let headers = request_headers(&call.headers, gateway.hides_keys());
-    let reply = gateway.client.send(lease.replica(), Method::POST, PATH, headers, body).await;
+    let reply = gateway.client.send(lease.replica(), Method::POST, PATH, &headers, body).await;
     let reply = reply.map_err(|e| Failed(e.to_string()))?;
     if is_ours_to_mend(reply.status().as_u16()) || reply.status().as_u16() >= 400 {
         return Err(Failed(format!("the refined answer: status {}", reply.status())));
@@ -112,7 +112,7 @@ impl Steps<'_> {
     async fn ask(&self, body: &Value) -> Result<String, Failed> {
         let headers = request_headers(&self.call.headers, self.gateway.hides_keys());
         let bytes = Bytes::from(body.to_string());
-        let sent = self.gateway.client.send(self.lease.replica(), Method::POST, PATH, headers, bytes).await;
+        let sent = self.gateway.client.send(self.lease.replica(), Method::POST, PATH, &headers, bytes).await;
         let reply = sent.map_err(|e| Failed(e.to_string()))?;
         let status = reply.status().as_u16();
         let read = tokio::time::timeout(self.gateway.idle(), read::collect(reply.into_body(), LONGEST)).await;

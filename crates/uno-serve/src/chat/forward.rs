@@ -86,7 +86,7 @@ pub async fn send_anywhere(
     loop {
         let first = adapter.filter(|_| tried.is_empty()).and_then(|name| gateway.replicas.pick_with(name));
         let Some(lease) = first.or_else(|| gateway.replicas.pick(&tried)) else { return Err(last) };
-        match gateway.client.send(lease.replica(), Method::POST, path, headers.clone(), body.clone()).await {
+        match gateway.client.send(lease.replica(), Method::POST, path, &headers, body.clone()).await {
             Ok(reply) => return Ok((lease, reply)),
             Err(error @ SendError::Slow(_)) => return Err(error),
             Err(error) => last = error,

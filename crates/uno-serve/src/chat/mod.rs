@@ -112,7 +112,7 @@ async fn by_expert(
     let body = peek.with_model(&call.body, adapter);
     let sent = Sent::now(call);
     let headers = forward::request_headers(&call.headers, gateway.hides_keys());
-    let reply = gateway.client.send(lease.replica(), hyper::Method::POST, PATH, headers, body).await;
+    let reply = gateway.client.send(lease.replica(), hyper::Method::POST, PATH, &headers, body).await;
     match reply {
         Ok(reply) if !is_ours_to_mend(reply.status().as_u16()) => Ok((Some(lease), reply, sent)),
         Ok(reply) => {

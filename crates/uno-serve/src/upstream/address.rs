@@ -1,13 +1,15 @@
 //! Where a server is.
 
 use hyper::Uri;
-use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::header::HeaderValue;
+use hyper::http::uri::PathAndQuery;
 
 /// A base address such as `http://10.0.0.5:8000/v1`, taken apart once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    scheme: Scheme,
-    authority: Authority,
+    /// Scheme and authority: where to connect.
+    uri: Uri,
+    host: HeaderValue,
     /// Without a slash at its end.
     prefix: String,
 }
@@ -18,35 +20,46 @@ impl Address {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let uri: Uri =
-            url.trim_end_matches('/').parse().map_err(|e| format!("`{url}` is no address: {e}"))?;
-        let parts = uri.into_parts();
-        let scheme = parts.scheme.filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS);
-        let Some((scheme, authority)) = scheme.zip(parts.authority) else {
+        let wrong = |e: &dyn std::fmt::Display| format!("`{url}` is no address: {e}");
+        let given: Uri = url.trim_end_matches('/').parse().map_err(|e| wrong(&e))?;
+        if !matches!(given.scheme_str(), Some("http" | "https")) || given.authority().is_none() {
             return Err(format!("`{url}` does not begin with http:// or https://"));
-        };
-        let path = parts.path_and_query.map_or(String::new(), |p| p.path().trim_end_matches('/').to_owned());
+        }
+        let path = given.path().trim_end_matches('/').to_owned();
         let prefix = if path.ends_with("/v1") { path } else { format!("{path}/v1") };
-        Ok(Self { scheme, authority, prefix })
+        let authority = given.authority().map_or("", |a| a.as_str());
+        // A name and password before the host are for nobody else.
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let host = HeaderValue::from_str(host).map_err(|e| wrong(&e))?;
+        let mut parts = given.into_parts();
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        let uri = Uri::from_parts(parts).map_err(|e| wrong(&e))?;
+        Ok(Self { uri, host, prefix })
     }
 
-    /// The address of `path`, which begins with a slash, for example `/chat/completions`.
+    /// Where to connect.
+    pub(super) fn uri(&self) -> Uri {
+        self.uri.clone()
+    }
+
+    /// What a request says in its `host`.
+    pub(super) fn host(&self) -> HeaderValue {
+        self.host.clone()
+    }
+
+    /// What a request asks for: `path`, which begins with a slash, for example `/chat/completions`, below the prefix.
     ///
     /// # Errors
     /// When the path is no path.
-    pub fn join(&self, path: &str) -> Result<Uri, hyper::http::Error> {
-        let path: PathAndQuery = format!("{}{path}", self.prefix).parse()?;
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(path)
-            .build()
+    pub(super) fn path(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
+        format!("{}{path}", self.prefix).parse()
     }
 }
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        write!(f, "{scheme}://{}{}", self.host.to_str().unwrap_or_default(), self.prefix)
     }
 }
 
@@ -57,9 +70,14 @@ mod tests {
     #[test]
     fn addresses_are_taken_apart_and_joined() {
         let address = Address::parse("http://h:8000/v1/").unwrap();
-        assert_eq!(address.join("/models").unwrap().to_string(), "http://h:8000/v1/models");
-        assert_eq!(address.to_string(), "http://h:8000/v1");
-        assert_eq!(Address::parse("http://h").unwrap().join("/m").unwrap().to_string(), "http://h/v1/m");
+        assert_eq!(address.path("/models").unwrap().to_string(), "/v1/models");
+        assert_eq!(
+            (address.to_string().as_str(), address.host.to_str().unwrap()),
+            ("http://h:8000/v1", "h:8000")
+        );
+        assert_eq!(Address::parse("http://h").unwrap().path("/m").unwrap().to_string(), "/v1/m");
+        let secret = Address::parse("https://me:secret@h/a").unwrap();
+        assert_eq!((secret.to_string().as_str(), secret.host.to_str().unwrap()), ("https://h/a/v1", "h"));
         for wrong in ["", "h:80", "file:///etc/passwd", "ftp://h/"] {
             assert!(Address::parse(wrong).is_err(), "{wrong}");
         }

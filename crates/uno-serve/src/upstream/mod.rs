@@ -4,7 +4,9 @@ mod address;
 mod body;
 mod client;
 mod lease;
+mod nudge;
 mod replica;
+mod wire;
 
 pub use address::Address;
 pub use body::UpBody;

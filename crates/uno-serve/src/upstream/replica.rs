@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::wire::Idle;
 use super::{Address, Lease};
 
 /// A server and what is known about it.
@@ -17,6 +18,8 @@ pub struct Replica {
     /// It could not be reached; asked only when all are down, and by the health check.
     down: AtomicBool,
     adapters: Mutex<Adapters>,
+    /// Connections that wait for their next request.
+    pub(super) idle: Idle,
     /// A request ended.
     pub drained: Notify,
 }
@@ -37,6 +40,7 @@ impl Replica {
             in_flight: AtomicUsize::new(0),
             down: AtomicBool::new(false),
             adapters: Mutex::default(),
+            idle: Idle::default(),
             drained: Notify::new(),
         }
     }
@@ -55,6 +59,11 @@ impl Replica {
         if self.down.load(Ordering::Relaxed) != down {
             self.down.store(down, Ordering::Relaxed);
         }
+    }
+
+    /// Closes connections that are no longer of use.
+    pub fn sweep(&self) {
+        self.idle.sweep();
     }
 
     /// Requests in flight.

@@ -14,7 +14,8 @@ pub(super) struct PostgresLog {
     place: String,
     client: Client,
     insert_request: String,
-    upsert_feedback: String,
+    /// Now, and late.
+    upsert_feedback: [String; 2],
 }
 
 /// The number under which gateways that migrate at the same time wait for each other.
@@ -29,7 +30,7 @@ impl PostgresLog {
             place,
             client,
             insert_request: insert_request(mark),
-            upsert_feedback: upsert_feedback(mark),
+            upsert_feedback: [false, true].map(|late| upsert_feedback(late, mark)),
         };
         log.migrate()?;
         Ok(log)
@@ -64,15 +65,13 @@ impl PostgresLog {
         let rows = self.client.query(sql, values).map_err(|e| error(&self.place, "read", &e))?;
         Ok(rows.iter().map(feedback_of).collect())
     }
-}
 
-impl LogStore for PostgresLog {
-    fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+    fn add(&mut self, entries: &[Entry], late: bool) -> Result<(), StoreError> {
         let place = self.place.clone();
         let fail = |e: postgres::Error| error(&place, "write", &e);
         let mut transaction = self.client.transaction().map_err(fail)?;
         let request = transaction.prepare(&self.insert_request).map_err(fail)?;
-        let feedback = transaction.prepare(&self.upsert_feedback).map_err(fail)?;
+        let feedback = transaction.prepare(&self.upsert_feedback[usize::from(late)]).map_err(fail)?;
         for entry in entries {
             match entry {
                 Entry::Request(r) => {
@@ -91,6 +90,16 @@ impl LogStore for PostgresLog {
             }
         }
         transaction.commit().map_err(fail)
+    }
+}
+
+impl LogStore for PostgresLog {
+    fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.add(entries, false)
+    }
+
+    fn append_late(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.add(entries, true)
     }
 
     fn requests(&mut self, from: i64, each: &mut dyn FnMut(RequestRow)) -> Result<(), StoreError> {

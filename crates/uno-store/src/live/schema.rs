@@ -62,15 +62,15 @@ pub(super) fn insert_request(mark: impl Fn(usize) -> String) -> String {
     )
 }
 
-/// The statement that adds or replaces feedback; an older one never replaces a newer one.
-pub(super) fn upsert_feedback(mark: impl Fn(usize) -> String) -> String {
+/// The statement that adds or replaces feedback. Where it comes `late` an older one never replaces a newer one.
+pub(super) fn upsert_feedback(late: bool, mark: impl Fn(usize) -> String) -> String {
     let marks: Vec<String> = (1..=FEEDBACK.len()).map(mark).collect();
     let sets: Vec<String> = FEEDBACK[2..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
     format!(
-        "INSERT INTO feedback ({}) VALUES ({}) ON CONFLICT (decision, author) DO UPDATE SET {} \
-         WHERE excluded.time >= feedback.time",
+        "INSERT INTO feedback ({}) VALUES ({}) ON CONFLICT (decision, author) DO UPDATE SET {}{}",
         FEEDBACK.join(", "),
         marks.join(", "),
-        sets.join(", ")
+        sets.join(", "),
+        if late { " WHERE excluded.time >= feedback.time" } else { "" }
     )
 }

@@ -65,6 +65,14 @@ impl Spool {
             lines.extend_from_slice(&json);
             lines.push(b'\n');
         }
+        // Many at once must not push out all that waits, and then find no room themselves.
+        if self.drops && entries.len() > 1 && lines.len() as u64 > self.cap / 8 {
+            let (first, rest) = entries.split_at(entries.len() / 2);
+            return Ok(self.push(first)? + self.push(rest)?);
+        }
+        if lines.len() as u64 > self.cap {
+            return Err(StoreError::DiskFull { path: self.dir.clone() });
+        }
         let mut dropped = 0;
         while self.bytes()? + lines.len() as u64 > self.cap {
             let files = self.files()?;

@@ -15,7 +15,8 @@ pub(super) struct SqliteLog {
     path: PathBuf,
     connection: Connection,
     insert_request: String,
-    upsert_feedback: String,
+    /// Now, and late.
+    upsert_feedback: [String; 2],
 }
 
 impl SqliteLog {
@@ -25,7 +26,7 @@ impl SqliteLog {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(fail)?;
-        let setup = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; \
+        let setup = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 1000; \
                      PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;";
         connection.execute_batch(setup).map_err(fail)?;
         let mark = |n: usize| format!("?{n}");
@@ -33,7 +34,7 @@ impl SqliteLog {
             path: path.to_path_buf(),
             connection,
             insert_request: insert_request(mark),
-            upsert_feedback: upsert_feedback(mark),
+            upsert_feedback: [false, true].map(|late| upsert_feedback(late, mark)),
         };
         log.migrate()?;
         Ok(log)
@@ -56,16 +57,15 @@ impl SqliteLog {
         transaction.execute_batch(&format!("PRAGMA user_version = {known}")).map_err(fail)?;
         transaction.commit().map_err(fail)
     }
-}
 
-impl LogStore for SqliteLog {
-    fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+    fn add(&mut self, entries: &[Entry], late: bool) -> Result<(), StoreError> {
         let path = self.path.clone();
         let fail = |e: rusqlite::Error| error(&path, "write", e);
         let transaction = self.connection.transaction().map_err(fail)?;
         {
             let mut request = transaction.prepare_cached(&self.insert_request).map_err(fail)?;
-            let mut feedback = transaction.prepare_cached(&self.upsert_feedback).map_err(fail)?;
+            let mut feedback =
+                transaction.prepare_cached(&self.upsert_feedback[usize::from(late)]).map_err(fail)?;
             for entry in entries {
                 match entry {
                     Entry::Request(r) => {
@@ -79,6 +79,16 @@ impl LogStore for SqliteLog {
             }
         }
         transaction.commit().map_err(fail)
+    }
+}
+
+impl LogStore for SqliteLog {
+    fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.add(entries, false)
+    }
+
+    fn append_late(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.add(entries, true)
     }
 
     fn requests(&mut self, from: i64, each: &mut dyn FnMut(RequestRow)) -> Result<(), StoreError> {

@@ -29,11 +29,18 @@ pub struct ArmCount {
 /// A database that holds the log.
 pub trait LogStore: Send {
     /// Adds entries in one transaction that is durable when this returns. Requests that are there already stay as they are;
-    /// feedback replaces older feedback.
+    /// feedback replaces feedback, whatever the clock says: what comes last is the last word.
     ///
     /// # Errors
     /// Nothing was added then.
     fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
+
+    /// As [`Self::append`], for entries that waited in a spool: feedback stays where it is newer, because it may have come
+    /// through another gateway meanwhile.
+    ///
+    /// # Errors
+    /// Nothing was added then.
+    fn append_late(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// Hands over requests from `from` (milliseconds since 1970), oldest first.
     ///

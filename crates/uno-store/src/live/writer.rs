@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Instant;
 
 use super::writer_clock::Retention;
@@ -64,6 +64,8 @@ pub(super) enum Job {
 pub struct LogWriter {
     queue: SyncSender<Job>,
     stats: Arc<WriterStats>,
+    /// To be woken when somebody waits.
+    writer: Thread,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -94,7 +96,7 @@ impl LogWriter {
         };
         let thread = std::thread::Builder::new().name("uno-log".into()).spawn(move || writer.run());
         let thread = thread.map_err(|e| StoreError::io("start the log's thread for", &spool_dir, e))?;
-        Ok(Self { queue, stats, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, stats, writer: thread.thread().clone(), thread: Mutex::new(Some(thread)) })
     }
 
     /// Logs what `make` gives, which is called on the writer's thread. `weight`: the bytes that it holds until then. Never
@@ -120,6 +122,7 @@ impl LogWriter {
         {
             done(Err("the log's queue is full".into()));
         }
+        self.writer.unpark();
     }
 
     /// What happened so far.
@@ -130,6 +133,7 @@ impl LogWriter {
     /// Writes what waits and ends the thread.
     pub fn stop(&self) {
         let _ = self.queue.send(Job::Stop);
+        self.writer.unpark();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();

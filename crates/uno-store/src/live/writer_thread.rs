@@ -13,8 +13,9 @@ use crate::StoreError;
 
 /// Entries written in one transaction.
 const BATCH: usize = 1024;
-/// How long rows may wait for others to share their transaction.
-const LINGER: Duration = Duration::from_millis(5);
+/// How long rows may wait for others to share their transaction: each one costs a sync of the disk. Acknowledged entries
+/// do not wait, and take those before them along.
+const LINGER: Duration = Duration::from_millis(50);
 /// Pause between attempts to reach a store that is away.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -34,6 +35,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn run(mut self) {
+        let mut more = false;
         loop {
             if Instant::now() >= self.try_at {
                 self.reconnect();
@@ -42,10 +44,12 @@ impl Writer {
             let mut stop = false;
             match self.jobs.recv_timeout(RETRY) {
                 Ok(first) => {
-                    if matches!(first, Job::Row(..)) {
-                        std::thread::sleep(LINGER);
+                    // Not asleep on the queue: a row that comes meanwhile then wakes nobody. Whoever waits unparks.
+                    if matches!(first, Job::Row(..)) && !more {
+                        std::thread::park_timeout(LINGER);
                     }
                     let rest = self.jobs.try_iter().take(BATCH).collect::<Vec<_>>();
+                    more = rest.len() == BATCH;
                     for job in std::iter::once(first).chain(rest) {
                         stop |= self.take(job, &mut entries, &mut waiting);
                     }
@@ -121,8 +125,9 @@ impl Writer {
         };
         let mut written = 0;
         let mut hand_over = |entries: &[Entry]| {
+            store.append_late(entries)?;
             written += entries.len() as u64;
-            store.append(entries)
+            Ok(())
         };
         self.requests.replay(&mut hand_over)?;
         self.feedback.replay(&mut hand_over)?;

@@ -44,8 +44,12 @@ pub fn run(args: &ServeArgs, console: &Console) -> anyhow::Result<()> {
             None
         }
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("uno-serve").build()?;
+    let threads = match settings.serve.threads {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).max(1),
+        given => given,
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().thread_name("uno-serve").build()?;
     runtime.block_on(async {
         // The embedded engine finds adapters by the plans of the gateway, which is made after it.
         let known: Arc<OnceLock<Arc<Gateway>>> = Arc::default();
