@@ -21,7 +21,7 @@ pub struct MemoryPlan {
     pub program: f64,
     /// The frozen weights.
     pub weights: f64,
-    /// Their bf16 copies, when training multiplies in bf16.
+    /// Their bf16 copies and the adapter's, when training multiplies in bf16.
     pub packs: f64,
     /// The adapter.
     pub adapter: f64,
@@ -127,7 +127,7 @@ impl MemoryPlan {
             optimizer: 2.0 * adapter,
             ..Self::default()
         };
-        plan.packs = (model.parameters() * config.precision.packed_bytes()) as f64 / MIB;
+        plan.packs = ((model.parameters() + numbers) * config.precision.packed_bytes()) as f64 / MIB;
         // Two rounds: what is not activations is the same whatever is recomputed, and says how much is left for them.
         let all: Vec<Packed> = passes.collect();
         let scored: Vec<Packed> = scored.collect();

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use uno_engine::{Precision, Products};
 
-/// Factors of the products with frozen weights. Sums, the adapter and its gradients, norms and attention are f32 in any case,
-/// and everything is f32 on machines without AVX512-BF16.
+/// Factors of the products with frozen weights and with the adapter. Sums, the weights and gradients that the optimiser sees,
+/// norms and attention are f32 in any case, and everything is f32 on machines without AVX512-BF16.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainPrecision {
     /// Exact f32.
     F32,
-    /// The forward in f32, so that losses, margins and references are exact; gradients of activations through bf16.
+    /// The forward in f32, so that losses, margins and references are exact; gradients through bf16.
     #[default]
     Mixed,
     /// Both directions in bf16.

@@ -1,8 +1,9 @@
 //! A frozen linear layer with LoRA beside it: y = x Wᵀ + bias + scale · (mask(x) Aᵀ) Bᵀ, and its backward.
 
 use super::workspace::sized;
-use super::{Linear, Products};
+use super::{Linear, Products, adapted_gradient};
 use crate::kernel::activation::add_bias;
+use crate::kernel::bf16;
 use crate::kernel::dropout::{Dropout, Mask};
 use crate::kernel::matrix::{Mat, MatMut};
 use crate::kernel::product::{How, Into, Threads, linear, matmul};
@@ -62,18 +63,31 @@ pub(crate) fn lora_inner(
 ) {
     let (input, width) = (group.shape.input, group.width());
     match dropout {
-        None => {
+        None if group.forward.is_none() => {
             let out = MatMut::dense(inner, n, width);
             linear(out, Into::Set, Mat::dense(x, n, input), group.a_all(), 1.0, how);
+        }
+        None => {
+            for slot in 0..group.shape.slots.len() {
+                inner_of(group, slot, Mat::dense(x, n, input), inner, how);
+            }
         }
         Some((dropout, dropped)) => {
             let dropped = sized(dropped, n * input);
             for slot in 0..group.shape.slots.len() {
                 dropout.mask(group, slot).apply(&x[..n * input], dropped);
-                let out = MatMut::strided(&mut inner[slot * group.rank..], n, group.rank, width);
-                linear(out, Into::Set, Mat::dense(dropped, n, input), group.a(slot), 1.0, how);
+                inner_of(group, slot, Mat::dense(dropped, n, input), inner, how);
             }
         }
+    }
+}
+
+/// `inner` of one slot.
+fn inner_of(group: &GroupWeights<'_>, slot: usize, x: Mat<'_>, inner: &mut [f32], how: How) {
+    let out = MatMut::strided(&mut inner[slot * group.rank..], x.rows, group.rank, group.width());
+    match group.forward {
+        Some(packs) => bf16::product(out, Into::Set, x, &packs[slot].a, 1.0, how.threads),
+        None => linear(out, Into::Set, x, group.a(slot), 1.0, how),
     }
 }
 
@@ -83,7 +97,10 @@ pub(crate) fn lora_outer(group: &GroupWeights<'_>, n: usize, inner: &[f32], y: &
     for (i, slot) in group.shape.slots.iter().enumerate() {
         let u = Mat::strided(&inner[i * group.rank..], n, group.rank, width);
         let out = MatMut::strided(&mut y[slot.column..], n, slot.out, group.shape.output);
-        linear(out, Into::Add, u, group.b(i), group.scale, how);
+        match group.forward {
+            Some(packs) => bf16::product(out, Into::Add, u, &packs[i].b, group.scale, how.threads),
+            None => linear(out, Into::Add, u, group.b(i), group.scale, how),
+        }
     }
 }
 
@@ -110,10 +127,29 @@ impl LoraBackward<'_> {
             let dy = Mat::strided(&dy[slot.column..], n, slot.out, output);
             let u = Mat::strided(&inner[i * rank..], n, rank, width);
             let du = MatMut::strided(&mut d_inner[i * rank..], n, rank, width);
-            matmul(du, Into::Set, dy, group.b(i), group.scale, Threads::All);
-            matmul(grads.b(i), Into::Add, dy.t(), u, group.scale, Threads::All);
+            match group.backward {
+                Some(packs) => {
+                    bf16::product(du, Into::Set, dy, &packs[i].b, group.scale, Threads::All);
+                    adapted_gradient::of_b(grads.b(i), dy, u, group.scale);
+                }
+                None => {
+                    matmul(du, Into::Set, dy, group.b(i), group.scale, Threads::All);
+                    matmul(grads.b(i), Into::Add, dy.t(), u, group.scale, Threads::All);
+                }
+            }
         }
         let Some((dropout, dropped)) = dropout else {
+            if let Some(packs) = group.backward {
+                for (i, packs) in packs.iter().enumerate() {
+                    let du = Mat::strided(&d_inner[i * rank..], n, rank, width);
+                    adapted_gradient::of_a(grads.a(i), du, Mat::dense(x, n, input));
+                    if let Some(dx) = &mut dx {
+                        let dx = MatMut::dense(dx, n, input);
+                        bf16::product(dx, Into::Add, du, &packs.a, 1.0, Threads::All);
+                    }
+                }
+                return;
+            }
             let du = Mat::dense(d_inner, n, width);
             matmul(grads.a_all(), Into::Add, du.t(), Mat::dense(x, n, input), 1.0, Threads::All);
             if let Some(dx) = dx {
@@ -126,9 +162,17 @@ impl LoraBackward<'_> {
             let mask = dropout.mask(&group, i);
             let du = Mat::strided(&d_inner[i * rank..], n, rank, width);
             mask.apply(&x[..n * input], dropped);
-            matmul(grads.a(i), Into::Add, du.t(), Mat::dense(dropped, n, input), 1.0, Threads::All);
+            let x = Mat::dense(dropped, n, input);
+            match group.backward {
+                Some(_) => adapted_gradient::of_a(grads.a(i), du, x),
+                None => matmul(grads.a(i), Into::Add, du.t(), x, 1.0, Threads::All),
+            }
             if let Some(dx) = &mut dx {
-                matmul(MatMut::dense(dropped, n, input), Into::Set, du, group.a(i), 1.0, Threads::All);
+                let out = MatMut::dense(dropped, n, input);
+                match group.backward {
+                    Some(packs) => bf16::product(out, Into::Set, du, &packs[i].a, 1.0, Threads::All),
+                    None => matmul(out, Into::Set, du, group.a(i), 1.0, Threads::All),
+                }
                 mask.apply_add(dropped, &mut dx[..n * input]);
             }
         }

@@ -47,7 +47,7 @@ impl Pass<'_> {
         dropped: &mut Vec<f32>,
     ) {
         self.adapt_inner(layer, group, x, inner, dropped);
-        if let Some(weights) = self.adapter.and_then(|a| a.group(layer, group)) {
+        if let Some(weights) = self.adapter.and_then(|a| a.group_in(layer, group, self.products)) {
             lora_outer(&weights, self.n, inner[group as usize], y, How::FAST);
         }
     }
@@ -61,7 +61,7 @@ impl Pass<'_> {
         inner: &mut [&mut [f32]; 4],
         dropped: &mut Vec<f32>,
     ) {
-        if let Some(weights) = self.adapter.and_then(|a| a.group(layer, group)) {
+        if let Some(weights) = self.adapter.and_then(|a| a.group_in(layer, group, self.products)) {
             let dropout = self.dropout(layer).map(|d| (d, dropped));
             lora_inner(&weights, self.n, x, inner[group as usize], dropout, How::FAST);
         }

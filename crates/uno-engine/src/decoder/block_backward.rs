@@ -22,7 +22,10 @@ struct Adapter<'a, 'p> {
 
 impl Adapter<'_, '_> {
     fn backward(&mut self, group: Group, saved: &Saved<'_>, x: &[f32], dy: &[f32], dx: Option<&mut [f32]>) {
-        let Some(weights) = self.pass.adapter.and_then(|a| a.group(self.layer, group)) else { return };
+        let Some(weights) = self.pass.adapter.and_then(|a| a.group_in(self.layer, group, self.pass.products))
+        else {
+            return;
+        };
         let dropout = self.pass.dropout(self.layer);
         LoraBackward {
             group: weights,

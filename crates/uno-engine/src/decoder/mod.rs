@@ -5,6 +5,7 @@
 //! [`block_backward`] mirror each other line by line.
 
 mod adapted;
+mod adapted_gradient;
 mod attention;
 mod attention_backward;
 mod block;

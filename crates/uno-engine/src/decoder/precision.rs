@@ -10,8 +10,8 @@ use crate::kernel::parallel::made_once;
 use crate::kernel::product::{How, Into, Threads, linear, matmul};
 use crate::kernel::{bf16, int8};
 
-/// Factors of the products with frozen weights. Sums, adapters, norms, attention and all gradients of the adapter are f32
-/// in any case.
+/// Factors of the products with frozen weights and with adapters. Sums, norms, attention of training, and the weights and
+/// gradients that an optimiser sees are f32 in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
@@ -36,12 +36,12 @@ impl Precision {
     }
 }
 
-/// In what the passes of training multiply with frozen weights, by direction.
+/// In what the passes of training multiply with frozen weights and with the adapter, by direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Products {
     /// Activations: what log-probabilities come from.
     pub forward: Precision,
-    /// Gradients of activations.
+    /// Gradients of activations, and of the adapter from them.
     pub backward: Precision,
 }
 

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::team::each;
+
 /// A read-only matrix with any strides.
 #[derive(Clone, Copy)]
 pub(crate) struct Mat<'a> {
@@ -83,4 +85,42 @@ impl<'a> MatMut<'a> {
     pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
         self.data
     }
+}
+
+/// Rows or columns of a block that is turned at a time: sixteen numbers are a cache line.
+const SIDE: usize = 16;
+
+/// The transpose of `x`, written to `buffer`.
+pub(crate) fn transpose<'a>(x: Mat<'_>, buffer: &'a mut Vec<f32>) -> Mat<'a> {
+    let (rows, cols) = (x.rows, x.cols);
+    if buffer.len() < rows * cols {
+        buffer.resize(rows * cols, 0.0);
+    }
+    let out = &mut buffer[..rows * cols];
+    for from in (0..rows).step_by(SIDE) {
+        let n = SIDE.min(rows - from);
+        for (column, out) in out.chunks_exact_mut(rows.max(1)).enumerate() {
+            for (i, out) in out[from..from + n].iter_mut().enumerate() {
+                *out = x.at(from + i, column);
+            }
+        }
+    }
+    Mat::dense(out, cols, rows)
+}
+
+/// `y += xᵀ`, for dense `x`.
+pub(crate) fn add_transposed(y: MatMut<'_>, x: Mat<'_>) {
+    assert!(y.rows == x.cols && y.cols == x.rows);
+    let (cols, stride) = (y.cols, y.stride);
+    // SAFETY: the view covers its rows; `stride` apart, the last one without what follows it.
+    let data = unsafe { std::slice::from_raw_parts_mut(y.data, (y.rows.max(1) - 1) * stride + cols) };
+    each(data.chunks_mut(SIDE * stride).enumerate(), |(block, data)| {
+        for from in (0..cols).step_by(SIDE) {
+            for (i, row) in data.chunks_mut(stride).enumerate() {
+                for (j, y) in row[from..cols.min(from + SIDE)].iter_mut().enumerate() {
+                    *y += x.at(from + j, block * SIDE + i);
+                }
+            }
+        }
+    });
 }

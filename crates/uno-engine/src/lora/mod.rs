@@ -12,6 +12,7 @@ mod peft_names;
 mod peft_read;
 mod peft_write;
 mod target;
+mod train_packs;
 mod weights;
 
 pub use grads::LoraGrads;

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use super::layout::Group;
+use super::train_packs::TrainPacks;
 use super::weights::{GroupWeights, LoraWeights};
 use crate::decoder::Precision;
 use crate::kernel::matrix::{Mat, MatMut};
@@ -84,6 +85,7 @@ type Groups = Vec<Option<PackedGroup>>;
 pub(crate) struct Packs {
     bf16: OnceLock<Groups>,
     int8: OnceLock<Groups>,
+    pub(super) train: TrainPacks,
 }
 
 impl Clone for Packs {

@@ -7,6 +7,7 @@ use super::grads::LoraGrads;
 use super::layout::{Group, GroupShape, Layout};
 use super::packed::Packs;
 use super::target::{LoraConfig, Side, TensorName};
+use super::train_packs::SlotPacks;
 use crate::config::ModelConfig;
 use crate::error::EngineError;
 use crate::kernel::matrix::Mat;
@@ -102,6 +103,8 @@ impl LoraWeights {
             data,
             rank: self.layout.rank,
             scale: self.config.scale(),
+            forward: None,
+            backward: None,
         })
     }
 }
@@ -110,9 +113,12 @@ impl LoraWeights {
 #[derive(Clone, Copy)]
 pub(crate) struct GroupWeights<'a> {
     pub(crate) shape: &'a GroupShape,
-    data: &'a [f32],
+    pub(super) data: &'a [f32],
     pub(crate) rank: usize,
     pub(crate) scale: f32,
+    /// The slots' factors in bf16, where a direction's products are.
+    pub(crate) forward: Option<&'a [SlotPacks]>,
+    pub(crate) backward: Option<&'a [SlotPacks]>,
 }
 
 impl<'a> GroupWeights<'a> {

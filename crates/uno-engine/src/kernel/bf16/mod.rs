@@ -4,6 +4,7 @@
 //! The frozen matrix is packed once: panels of [`PANEL`] columns, in each the pairs (k, k + 1) of a column side by side, as
 //! `vdpbf16ps` wants them. A row's sums depend on k alone, never on the rows or threads beside it.
 
+mod pack;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -25,7 +26,7 @@ const BLOCK: usize = 1024;
 const ROWS: usize = 6;
 
 /// A packed matrix [k, n].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Packed {
     k: usize,
     n: usize,
@@ -59,23 +60,22 @@ impl Packed {
         Packed::of(w.t())
     }
 
-    /// Packs a matrix [k, n] of any strides.
+    /// Packs a matrix [k, n] whose elements are adjacent along k or along n.
     pub(crate) fn of(w: Mat<'_>) -> Self {
-        let (k, n) = (w.rows, w.cols);
-        let (panels, pairs) = (n.div_ceil(PANEL), k.div_ceil(2));
-        let mut data = vec![0u32; panels * pairs * PANEL];
-        let get = |row: usize, column: usize| if row < k { round(w.at(row, column)) } else { 0 };
-        let fill = |(panel, data): (usize, &mut [u32])| {
-            let columns = PANEL.min(n - panel * PANEL);
-            for (pair, data) in data.chunks_exact_mut(PANEL).enumerate() {
-                for (j, number) in data[..columns].iter_mut().enumerate() {
-                    let column = panel * PANEL + j;
-                    *number = get(2 * pair, column) | get(2 * pair + 1, column) << 16;
-                }
-            }
-        };
-        lead(|| each(data.chunks_mut((pairs * PANEL).max(1)).enumerate(), fill));
-        Packed { k, n, data }
+        let mut packed = Packed::default();
+        lead(|| packed.fill(w));
+        packed
+    }
+
+    /// Becomes the packed `w`, in the memory that is there.
+    pub(crate) fn fill(&mut self, w: Mat<'_>) {
+        (self.k, self.n) = (w.rows, w.cols);
+        let per_panel = self.pairs() * PANEL;
+        // What the last panel has past n is multiplied and not stored; it only must not be missing.
+        self.data.resize(w.cols.div_ceil(PANEL) * per_panel, 0);
+        each(self.data.chunks_mut(per_panel.max(1)).enumerate(), |(panel, data)| {
+            pack::panel(w, panel * PANEL, data);
+        });
     }
 
     fn pairs(&self) -> usize {

@@ -21,6 +21,27 @@ pub(super) unsafe fn convert(x: &[f32], left: &mut [u32]) {
     }
 }
 
+/// Numbers of two rows side by side; zeros for a missing second row.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+pub(super) unsafe fn beside(first: &[f32], second: Option<&[f32]>, out: &mut [u32]) {
+    for i in (0..out.len()).step_by(16) {
+        let left = (out.len() - i).min(16);
+        let mask = ((1u32 << left) - 1) as u16;
+        // SAFETY: masked to the numbers that are there; both rows are as long as `out`.
+        unsafe {
+            let half = |row: &[f32]| {
+                let halves = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, row[i..].as_ptr()));
+                _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(halves))
+            };
+            let mut pair = half(first);
+            if let Some(second) = second {
+                pair = _mm512_or_si512(pair, _mm512_slli_epi32::<16>(half(second)));
+            }
+            _mm512_mask_storeu_epi32(out[i..].as_mut_ptr().cast(), mask, pair);
+        }
+    }
+}
+
 /// All rows against one panel, in blocks of k.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 pub(super) unsafe fn run_panel(job: &Job, w: *const u32, column: usize) {
