@@ -138,6 +138,12 @@ impl Decoder {
         self
     }
 
+    /// Memory that a position of a sequence takes in generation, in bytes: keys and values are bf16 unless generation is f32.
+    pub fn kv_bytes_per_token(&self) -> usize {
+        let f32s = self.config.kv_bytes_per_token();
+        if self.generation == Precision::F32 { f32s } else { f32s / 2 }
+    }
+
     /// In what generation multiplies.
     pub fn generation_precision(&self) -> Precision {
         self.generation

@@ -5,7 +5,7 @@ use uno_engine::{Decoder, Packed, Precision, Products, Workspace};
 use crate::ModelsError;
 use crate::tokenizer::TextTokenizer;
 
-/// Perplexities in 8 bits and in bf16 that differ by more are another model's.
+/// Perplexities in 8 bits and in f32 that differ by more are another model's.
 pub const MAX_PERPLEXITY_CHANGE: f64 = 0.01;
 
 /// What [`check`] reads: plain text, code and Chinese, for a model may bear rounding in one and not in another.
@@ -44,8 +44,8 @@ pub fn perplexity(
     Ok((sum / tokens.max(1) as f64).exp())
 }
 
-/// Refuses 8 bits for a model whose perplexity they change by more than [`MAX_PERPLEXITY_CHANGE`] against bf16, on a text of
-/// some hundred tokens. Takes a moment; other precisions pass without.
+/// Refuses 8 bits for a model whose perplexity they change by more than [`MAX_PERPLEXITY_CHANGE`] against f32 (bf16
+/// would need packed weights of its own), on a text of some hundred tokens. Takes a moment; other precisions pass without.
 pub(super) fn check(decoder: &Decoder, tokenizer: &TextTokenizer) -> Result<(), ModelsError> {
     if decoder.generation_precision() != Precision::Int8 {
         return Ok(());
@@ -56,13 +56,13 @@ pub(super) fn check(decoder: &Decoder, tokenizer: &TextTokenizer) -> Result<(), 
         return Ok(());
     }
     let sample = [(ids[..1].to_vec(), ids[1..length].to_vec())];
-    let [eight, half] = [Precision::Int8, Precision::Bf16].map(|p| perplexity(decoder, &sample, p));
-    let (eight, half) = (eight?, half?);
-    if (eight / half - 1.0).abs() <= MAX_PERPLEXITY_CHANGE {
+    let [eight, full] = [Precision::Int8, Precision::F32].map(|p| perplexity(decoder, &sample, p));
+    let (eight, full) = (eight?, full?);
+    if (eight / full - 1.0).abs() <= MAX_PERPLEXITY_CHANGE {
         return Ok(());
     }
     Err(ModelsError::Invalid(format!(
-        "8 bits change this model: the perplexity of a sample text is {eight:.3} instead of {half:.3} in bf16; set \
+        "8 bits change this model: the perplexity of a sample text is {eight:.3} instead of {full:.3} in f32; set \
          engine.precision to bf16"
     )))
 }
