@@ -8,6 +8,7 @@ mod advance;
 mod cache;
 mod hidden;
 mod sequence;
+mod step;
 
 pub use cache::KvBlock;
 pub use sequence::Sequence;
