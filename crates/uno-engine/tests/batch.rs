@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use common::{fixture, ids};
 use proptest::prelude::*;
-use uno_engine::{Decoder, EngineError, LoraConfig, LoraWeights, Target};
+use uno_engine::{Decoder, EngineError, LoraConfig, LoraWeights, Precision, Target};
 
 fn decoder(name: &str) -> Decoder {
     Decoder::open(&fixture(name)).unwrap()
@@ -40,6 +40,11 @@ fn alone(decoder: &Decoder, adapter: Option<&Arc<LoraWeights>>, tokens: &[u32], 
     last
 }
 
+/// Every one, as far as this machine can.
+fn precisions() -> impl Strategy<Value = Precision> {
+    prop_oneof![Just(Precision::F32), Just(Precision::Bf16), Just(Precision::Int8)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -49,10 +54,11 @@ proptest! {
         rows in prop::collection::vec((0usize..3, 0usize..20, 1usize..6), 1..40),
         seed in 0u32..1000,
         qwen in any::<bool>(),
+        precision in precisions(),
     ) {
-        let decoder = decoder(if qwen { "tiny-qwen3-tied" } else { "tiny-llama" });
+        let decoder = decoder(if qwen { "tiny-qwen3-tied" } else { "tiny-llama" }).generating_in(precision);
         let adapters = [
-            adapter(&decoder, 8, Target::all_linear(decoder.config()), 1),
+            adapter(&decoder, 64, Target::all_linear(decoder.config()), 1),
             adapter(&decoder, 3, vec![Target::Q, Target::V, Target::Down], 2),
         ];
         let tokens: Vec<Vec<u32>> =
@@ -76,8 +82,8 @@ proptest! {
     }
 
     #[test]
-    fn a_shared_prefix_changes_no_bit(prefix in 1usize..40, middle in 1usize..10, own in 1usize..10, adapted in any::<bool>()) {
-        let decoder = decoder("tiny-llama");
+    fn a_shared_prefix_changes_no_bit(prefix in 1usize..40, middle in 1usize..10, own in 1usize..10, adapted in any::<bool>(), precision in precisions()) {
+        let decoder = decoder("tiny-llama").generating_in(precision);
         let adapter = adapted.then(|| adapter(&decoder, 8, Target::all_linear(decoder.config()), 3));
         let tokens = ids(prefix + middle + own, 9, 320);
         let expected = alone(&decoder, adapter.as_ref(), &tokens, tokens.len());
@@ -115,6 +121,25 @@ fn generation_agrees_with_scoring() {
     let all = decoder.logits(&tokens, Some(&adapter)).unwrap();
     let last = alone(&decoder, Some(&adapter), &tokens, 13);
     common::assert_close("last logits", &last, all.row(89), 2e-4, 1e-4);
+}
+
+/// Rounding of weights, adapters, activations and cache moves logits by a few percent of their spread, not more.
+#[test]
+fn fewer_bits_stay_near() {
+    for (name, rank) in [("tiny-llama", 64), ("tiny-qwen3-tied", 5)] {
+        let exact = decoder(name);
+        let adapter = adapter(&exact, rank, Target::all_linear(exact.config()), 5);
+        let tokens = ids(90, 6, 320);
+        let expected = alone(&exact, Some(&adapter), &tokens, 13);
+        let norm = |v: &mut dyn Iterator<Item = f32>| v.map(|v| f64::from(v * v)).sum::<f64>().sqrt();
+        for (precision, most) in [(Precision::Bf16, 0.06), (Precision::Int8, 0.08)] {
+            let found = alone(&decoder(name).generating_in(precision), Some(&adapter), &tokens, 13);
+            let error = norm(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
+            let share = error / norm(&mut expected.iter().copied());
+            eprintln!("{name} {precision:?}: {share:.4}");
+            assert!(share < most, "{name} {precision:?}: {share}");
+        }
+    }
 }
 
 #[test]
