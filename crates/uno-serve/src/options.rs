@@ -21,6 +21,9 @@ pub struct ServeOptions {
     /// Threads that serve; 0: half of the cores, at least one. A request is served by one thread, which manages many
     /// thousands a second; more threads than needed only wake each other.
     pub threads: usize,
+    /// Adapters are loaded into a server only while it answers nothing: requests that come meanwhile wait, or go to another
+    /// server. Off: only requests to adapters are kept away.
+    pub load_idle: bool,
     /// Seconds that requests in work may take after a signal to stop.
     pub drain_seconds: u64,
     /// Bounds of requests.
@@ -60,6 +63,7 @@ impl Default for ServeOptions {
             aliases: vec!["uno".into()],
             keys: String::new(),
             threads: 0,
+            load_idle: true,
             drain_seconds: 30,
             limits: LimitOptions::default(),
             route: RouteOptions::default(),

@@ -54,7 +54,9 @@ pub async fn through(gateway: &Arc<Gateway>, path: &str, call: Call) -> Result<R
 /// The reply when no server answers.
 pub async fn models(gateway: &Arc<Gateway>, headers: &HeaderMap) -> Result<Reply, Box<Reply>> {
     let upstream = |e: String| Box::new(reply::error(Fault::Upstream, &e));
-    let Some(lease) = gateway.replicas.pick(&[]) else { return Err(upstream("there is no server".into())) };
+    let Some(lease) = gateway.replicas.pick(&[]).await else {
+        return Err(upstream("there is no server".into()));
+    };
     let headers = crate::chat::request_headers(headers, gateway.hides_keys());
     let sent = gateway.client.send(lease.replica(), Method::GET, "/models", &headers, Bytes::new()).await;
     let reply = sent.map_err(|e| upstream(e.to_string()))?;

@@ -212,3 +212,52 @@ async fn garbage_is_refused_with_words() {
     assert!(header(&response, "x-uno-decision").len() == 32, "a client cannot choose its decision");
     assert_eq!(response.status(), 200);
 }
+
+/// Reads a request to its end; `false` when the other side is gone.
+async fn read_request(stream: &mut TcpStream) -> bool {
+    let mut seen = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&seen).to_lowercase();
+        if let Some(end) = text.find("\r\n\r\n") {
+            let length = text.lines().find_map(|l| l.strip_prefix("content-length: ")).unwrap_or("0");
+            if seen.len() >= end + 4 + length.parse::<usize>().unwrap() {
+                return true;
+            }
+        }
+        if stream.read_buf(&mut seen).await.unwrap_or(0) == 0 {
+            return false;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_that_the_server_closes_costs_no_answer() {
+    // One connection in two is closed when it is idle, the other with the next request on it already read.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    let accepted = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = accepted.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let n = counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            tokio::spawn(async move {
+                let answer = r#"{"choices":[{"message":{"content":"amber"}}]}"#;
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+                assert!(read_request(&mut stream).await);
+                let whole = format!("{head}content-length: {}\r\n\r\n{answer}", answer.len());
+                stream.write_all(whole.as_bytes()).await.unwrap();
+                if n % 2 == 1 {
+                    read_request(&mut stream).await;
+                }
+            });
+        }
+    });
+    let gateway = Running::start_at(vec![address], false, |_| {});
+    for i in 0..20 {
+        let response = gateway.ask("hi", false).await;
+        assert_eq!(response.status(), 200, "{i}");
+        assert!(response.text().await.unwrap().contains("amber"), "{i}");
+    }
+    assert!(accepted.load(std::sync::atomic::Ordering::SeqCst) >= 20);
+}

@@ -61,8 +61,8 @@ async fn steps(
 ) -> Result<Reply, Failed> {
     let adapter = decision.adapter.as_deref().ok_or_else(|| Failed("there is no Critic".into()))?;
     // Leased first: a base answer is of no use when nobody can criticise it.
-    let lease =
-        gateway.replicas.pick_with(adapter).ok_or_else(|| Failed(Reason::NotReady.as_str().into()))?;
+    let lease = gateway.replicas.pick_with(adapter).await;
+    let lease = lease.ok_or_else(|| Failed(Reason::NotReady.as_str().into()))?;
     let sent = Sent::now(call);
     let steps = Steps { gateway, call, lease: &lease, adapter };
     let fields: Map<String, Value> = serde_json::from_slice(&call.body).map_err(|e| Failed(e.to_string()))?;

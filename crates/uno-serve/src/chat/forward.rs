@@ -84,8 +84,15 @@ pub async fn send_anywhere(
     let mut tried = Vec::new();
     let mut last = SendError::Unreachable("there is no server: set serve.upstreams or target.url".into());
     loop {
-        let first = adapter.filter(|_| tried.is_empty()).and_then(|name| gateway.replicas.pick_with(name));
-        let Some(lease) = first.or_else(|| gateway.replicas.pick(&tried)) else { return Err(last) };
+        let first = match adapter.filter(|_| tried.is_empty()) {
+            Some(name) => gateway.replicas.pick_with(name).await,
+            None => None,
+        };
+        let lease = match first {
+            Some(lease) => Some(lease),
+            None => gateway.replicas.pick(&tried).await,
+        };
+        let Some(lease) = lease else { return Err(last) };
         match gateway.client.send(lease.replica(), Method::POST, path, &headers, body.clone()).await {
             Ok(reply) => return Ok((lease, reply)),
             Err(error @ SendError::Slow(_)) => return Err(error),

@@ -108,7 +108,7 @@ async fn by_expert(
     decision: &Decision,
 ) -> Result<(Option<Lease>, UpReply, Sent), Reason> {
     let adapter = decision.adapter.as_deref().ok_or(Reason::NotReady)?;
-    let lease = gateway.replicas.pick_with(adapter).ok_or(Reason::NotReady)?;
+    let lease = gateway.replicas.pick_with(adapter).await.ok_or(Reason::NotReady)?;
     let body = peek.with_model(&call.body, adapter);
     let sent = Sent::now(call);
     let headers = forward::request_headers(&call.headers, gateway.hides_keys());

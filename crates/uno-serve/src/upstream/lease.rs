@@ -13,7 +13,8 @@ pub struct Lease {
 
 impl Lease {
     pub(super) fn new(replica: Arc<Replica>, adapter: Option<Arc<str>>) -> Self {
-        replica.in_flight.fetch_add(1, Ordering::Relaxed);
+        // In one order with the look at who is held.
+        replica.in_flight.fetch_add(1, Ordering::SeqCst);
         if let Some(name) = &adapter {
             *replica.adapters().in_flight.entry(name.clone()).or_default() += 1;
         }

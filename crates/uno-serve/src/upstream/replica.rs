@@ -1,13 +1,14 @@
-//! One server, and the choice among several.
+//! One server and what is known about it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::Address;
 use super::wire::Idle;
-use super::{Address, Lease};
 
 /// A server and what is known about it.
 pub struct Replica {
@@ -22,6 +23,20 @@ pub struct Replica {
     pub(super) idle: Idle,
     /// A request ended.
     pub drained: Notify,
+    /// An adapter is about to be loaded: who must wait meanwhile, a [`Hold`] as a number.
+    held: AtomicU8,
+    freed: Notify,
+}
+
+/// Who is kept away from a server while an adapter is loaded into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// Nobody.
+    Nobody,
+    /// Requests to adapters.
+    Adapters,
+    /// Every request.
+    All,
 }
 
 /// The adapters of a server.
@@ -42,6 +57,28 @@ impl Replica {
             adapters: Mutex::default(),
             idle: Idle::default(),
             drained: Notify::new(),
+            held: AtomicU8::new(Hold::Nobody as u8),
+            freed: Notify::new(),
+        }
+    }
+
+    /// Keeps requests away, or lets them come again. Those in flight go on; those that come wait until they may.
+    pub fn hold(&self, who: Hold) {
+        self.held.store(who as u8, Ordering::SeqCst);
+        self.freed.notify_waiters();
+    }
+
+    /// Whether requests to the base model, or with `adapter` those to an adapter, must wait.
+    pub fn is_held(&self, adapter: bool) -> bool {
+        let least = if adapter { Hold::Adapters } else { Hold::All };
+        self.held.load(Ordering::SeqCst) >= least as u8
+    }
+
+    /// Waits until requests may come again, or for a moment: whoever waits looks again.
+    pub(super) async fn until_free(&self, adapter: bool) {
+        let freed = self.freed.notified();
+        if self.is_held(adapter) {
+            let _ = tokio::time::timeout(Duration::from_secs(1), freed).await;
         }
     }
 
@@ -68,7 +105,7 @@ impl Replica {
 
     /// Requests in flight.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// Requests in flight for an adapter.
@@ -101,87 +138,5 @@ impl Replica {
     /// Whether the adapter may be routed to here.
     pub fn is_ready(&self, adapter: &str) -> bool {
         self.adapters().ready.contains(adapter)
-    }
-}
-
-/// All servers.
-pub struct Replicas {
-    all: Vec<Arc<Replica>>,
-    turn: AtomicUsize,
-}
-
-impl Replicas {
-    /// These servers.
-    pub fn new(addresses: Vec<Address>) -> Self {
-        let all = addresses.into_iter().map(|a| Arc::new(Replica::new(a))).collect();
-        Self { all, turn: AtomicUsize::new(0) }
-    }
-
-    /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Replica>> {
-        self.all.iter()
-    }
-
-    /// The server with the fewest requests in flight, those that are down last; one that is not in `tried`.
-    pub fn pick(&self, tried: &[Arc<Replica>]) -> Option<Lease> {
-        self.least(|r| !tried.iter().any(|t| Arc::ptr_eq(t, r))).map(|r| Lease::new(r, None))
-    }
-
-    /// A server on which `adapter` is ready.
-    pub fn pick_with(&self, adapter: &str) -> Option<Lease> {
-        let replica = self.least(|r| !r.is_down() && r.is_ready(adapter))?;
-        let lease = Lease::new(replica, Some(adapter.into()));
-        // Unloading takes the mark away first and then waits for the count: look again now that we are counted.
-        lease.replica().is_ready(adapter).then_some(lease)
-    }
-
-    fn least(&self, fits: impl Fn(&Arc<Replica>) -> bool) -> Option<Arc<Replica>> {
-        if let [only] = self.all.as_slice() {
-            return fits(only).then(|| only.clone());
-        }
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        let n = self.all.len();
-        let turned = (0..n).map(|i| &self.all[first.wrapping_add(i) % n]);
-        turned.filter(|r| fits(r)).min_by_key(|r| (r.is_down(), r.in_flight())).cloned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replicas(n: usize) -> Replicas {
-        Replicas::new((0..n).map(|i| Address::parse(&format!("http://h{i}/v1")).unwrap()).collect())
-    }
-
-    #[test]
-    fn the_least_busy_server_that_is_up_is_chosen() {
-        let replicas = replicas(3);
-        let leases: Vec<Lease> = (0..6).map(|_| replicas.pick(&[]).unwrap()).collect();
-        assert!(replicas.iter().all(|r| r.in_flight() == 2));
-        let first = replicas.iter().next().unwrap().clone();
-        first.set_down(true);
-        drop(leases);
-        assert_eq!(first.in_flight(), 0);
-        assert!((0..9).all(|_| !Arc::ptr_eq(replicas.pick(&[]).unwrap().replica(), &first)));
-        let others: Vec<_> = replicas.iter().skip(1).cloned().collect();
-        assert!(Arc::ptr_eq(replicas.pick(&others).unwrap().replica(), &first), "better than none");
-        let all: Vec<_> = replicas.iter().cloned().collect();
-        assert!(replicas.pick(&all).is_none());
-    }
-
-    #[test]
-    fn adapters_are_counted_where_they_are_ready() {
-        let replicas = replicas(2);
-        assert!(replicas.pick_with("a").is_none());
-        let second = replicas.iter().nth(1).unwrap().clone();
-        second.set_ready("a", true);
-        let lease = replicas.pick_with("a").unwrap();
-        assert!(Arc::ptr_eq(lease.replica(), &second));
-        assert_eq!((second.in_flight_of("a"), second.in_flight()), (1, 1));
-        drop(lease);
-        assert_eq!((second.in_flight_of("a"), second.in_flight()), (0, 0));
-        second.set_ready("a", false);
-        assert!(replicas.pick_with("a").is_none());
     }
 }

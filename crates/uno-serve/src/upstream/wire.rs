@@ -2,9 +2,8 @@
 //! through the gateway in one task, and no thread is woken for what two tasks would tell each other.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -55,7 +54,7 @@ impl Wire {
         mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<(Response<Incoming>, Self), hyper::Error> {
-        let mut answer = Box::pin(self.sender.send_request(request));
+        let mut answer = pin!(self.sender.send_request(request));
         let (nudge, connection) = (&self.nudge, &mut self.connection);
         let reply = poll_fn(|cx| {
             nudge.poll(cx, |cx| {
@@ -136,7 +135,7 @@ impl Idle {
         self.lock().retain_mut(|wire| wire.idle_since.elapsed() < KEEP && wire.is_free());
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Wire>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Wire>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
