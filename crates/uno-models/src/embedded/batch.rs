@@ -8,62 +8,102 @@ use uno_engine::{EngineError, KvBlock};
 use uno_types::{FinishReason, Generation, ModelError};
 
 use super::chat::EmbeddedChat;
-use super::prompt::{self, Job};
+use super::prompt::{Job, Ready};
 use super::row::{Progress, Row};
 
-/// Most tokens fed in one engine call; decoding rows always get theirs, the rest is prefill.
-const STEP_TOKENS: usize = 1024;
+/// Who waits for the rows' texts.
+pub(super) trait Audience {
+    /// Called for each row after each step with the tokens that came: whether the row goes on.
+    fn hears(&mut self, index: usize, tokens: &[u32]) -> Wish;
 
-/// One call of `generate`.
+    /// A row is complete, or cannot be completed. Called once for each job, but for those that were dropped.
+    fn ended(&mut self, index: usize, result: Result<Generation, ModelError>);
+}
+
+/// What becomes of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// It goes on.
+    On,
+    /// It ends here, as if the model had ended its turn.
+    Stop,
+    /// Nobody waits for it any more.
+    Drop,
+}
+
+/// Rows in flight, and jobs that wait for a place.
 ///
 /// Jobs are admitted strictly in order while there is a slot and memory for their keys and values, so none waits for
 /// ever. What a row generates does not depend on its neighbours: the engine computes each row bit by bit alike in any
 /// batch, and draws depend on the row's own seed and step.
-pub(super) struct Scheduler<'a, 'd> {
-    chat: &'a EmbeddedChat,
-    queue: VecDeque<Job<'a>>,
-    rows: Vec<Row<'a>>,
-    done: &'d mut (dyn FnMut(usize, Result<Generation, ModelError>) + 'd),
+pub(super) struct Batch<'c, 'j> {
+    chat: &'c EmbeddedChat,
+    pub(super) queue: VecDeque<Job<'j>>,
+    rows: Vec<Row<'j>>,
+    /// The first in the queue waits for memory.
+    blocked: bool,
+    /// Most tokens fed in one engine call; decoding rows always get theirs, the rest is prefill.
+    step_tokens: usize,
 }
 
-impl<'a, 'd> Scheduler<'a, 'd> {
-    pub(super) fn new(
-        chat: &'a EmbeddedChat,
-        jobs: Vec<Job<'a>>,
-        done: &'d mut (dyn FnMut(usize, Result<Generation, ModelError>) + 'd),
-    ) -> Self {
-        Self { chat, queue: prompt::arrange(jobs).into(), rows: Vec::new(), done }
+impl<'c, 'j> Batch<'c, 'j> {
+    pub(super) fn new(chat: &'c EmbeddedChat, step_tokens: usize) -> Self {
+        Self { chat, queue: VecDeque::new(), rows: Vec::new(), blocked: false, step_tokens }
+    }
+
+    /// Rows in flight.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether another job would have to wait for a slot, or for memory.
+    pub(super) fn is_full(&self) -> bool {
+        self.blocked || self.rows.len() + self.queue.len() >= self.chat.options.max_batch
     }
 
     /// Runs until every job is answered.
     ///
     /// # Errors
     /// Only when the engine itself fails.
-    pub(super) fn run(mut self) -> Result<(), ModelError> {
-        loop {
-            self.admit()?;
-            if self.rows.is_empty() {
-                return Ok(());
-            }
-            self.step()?;
-        }
+    pub(super) fn run(mut self, audience: &mut impl Audience) -> Result<(), ModelError> {
+        while self.step(audience)? {}
+        Ok(())
     }
 
-    /// Fills free slots from the queue.
-    fn admit(&mut self) -> Result<(), ModelError> {
+    /// Fills free slots from the queue, feeds every row what it waits for, and draws for those that are through; `false`
+    /// when there is nothing to do.
+    ///
+    /// # Errors
+    /// Only when the engine itself fails.
+    pub(super) fn step(&mut self, audience: &mut impl Audience) -> Result<bool, ModelError> {
+        self.admit(audience)?;
+        if self.rows.is_empty() {
+            return Ok(false);
+        }
+        self.advance(audience)?;
+        Ok(true)
+    }
+
+    fn admit(&mut self, audience: &mut impl Audience) -> Result<(), ModelError> {
+        self.blocked = false;
         while self.rows.len() < self.chat.options.max_batch {
             let Some(job) = self.queue.pop_front() else { return Ok(()) };
             if !self.fits(&job) {
+                self.blocked = true;
                 self.queue.push_front(job);
                 return Ok(());
             }
             let index = job.index;
+            if audience.hears(index, &[]) == Wish::Drop {
+                continue;
+            }
             match self.start(job) {
-                Ok((row, Progress::More)) => self.rows.push(row),
-                Ok((row, Progress::Done(finish))) => self.answer(row, finish),
-                Ok((_, Progress::Failed(error))) | Err(Start::Request(error)) => {
-                    (self.done)(index, Err(error))
+                Ok((mut row, progress)) => {
+                    if let Some(row) = self.told(&mut row, progress, audience).then_some(row) {
+                        self.rows.push(row);
+                    }
                 }
+                Err(Start::Request(error)) => audience.ended(index, Err(error)),
                 Err(Start::Engine(error)) => return Err(ModelError::Engine(error.to_string())),
             }
         }
@@ -85,12 +125,13 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         in_use + wanted <= self.chat.options.kv_bytes
     }
 
-    fn start(&self, job: Job<'a>) -> Result<(Row<'a>, Progress), Start> {
+    fn start(&self, mut job: Job<'j>) -> Result<(Row<'j>, Progress), Start> {
         let chat = self.chat;
         let config = chat.decoder.config();
-        let adapter = job.request.adapter.as_ref().map(|adapter| chat.adapter(adapter)).transpose()?;
-        let grammar =
-            job.request.constraint.as_ref().map(|constraint| chat.grammar(constraint)).transpose()?;
+        let Ready { adapter, grammar } = match job.ready.take() {
+            Some(ready) => ready,
+            None => Ready::of(chat, &job.request)?,
+        };
         let beginning = chat
             .on_threads(|| chat.prefixes.beginning(&chat.decoder, &job.prompt, &job.shared, adapter.as_ref()))
             .map_err(Start::Engine)?;
@@ -101,10 +142,9 @@ impl<'a, 'd> Scheduler<'a, 'd> {
         Ok((row, progress))
     }
 
-    /// Feeds every row what it waits for, within the bound on tokens, and draws for those that are through.
-    fn step(&mut self) -> Result<(), ModelError> {
+    fn advance(&mut self, audience: &mut impl Audience) -> Result<(), ModelError> {
         let chat = self.chat;
-        let mut prefill = STEP_TOKENS.saturating_sub(self.rows.len()).max(1);
+        let mut prefill = self.step_tokens.saturating_sub(self.rows.len()).max(1);
         let portions: Vec<usize> = self
             .rows
             .iter()
@@ -131,21 +171,30 @@ impl<'a, 'd> Scheduler<'a, 'd> {
                 .collect()
         });
         let mut going = Vec::with_capacity(self.rows.len());
-        for (row, progress) in std::mem::take(&mut self.rows).into_iter().zip(progress) {
-            match progress {
-                Progress::More => going.push(row),
-                Progress::Done(finish) => self.answer(row, finish),
-                Progress::Failed(error) => (self.done)(row.job.index, Err(error)),
+        for (mut row, progress) in std::mem::take(&mut self.rows).into_iter().zip(progress) {
+            if self.told(&mut row, progress, audience) {
+                going.push(row);
             }
         }
         self.rows = going;
         Ok(())
     }
 
-    fn answer(&mut self, row: Row<'a>, finish: FinishReason) {
+    /// Tells the audience what came of a row, and whether the row goes on.
+    fn told(&self, row: &mut Row<'j>, progress: Progress, audience: &mut impl Audience) -> bool {
         let index = row.job.index;
-        let generation = row.finish(finish, &self.chat.tokenizer);
-        (self.done)(index, Ok(generation));
+        let finish = match (progress, audience.hears(index, row.news())) {
+            (_, Wish::Drop) => return false,
+            (Progress::Failed(error), _) => {
+                audience.ended(index, Err(error));
+                return false;
+            }
+            (Progress::More, Wish::On) => return true,
+            (Progress::Done(finish), Wish::On) => finish,
+            (_, Wish::Stop) => FinishReason::Stop,
+        };
+        audience.ended(index, Ok(row.finish(finish, &self.chat.tokenizer)));
+        false
     }
 }
 
@@ -160,11 +209,5 @@ enum Start {
 impl From<ModelError> for Start {
     fn from(error: ModelError) -> Self {
         Start::Request(error)
-    }
-}
-
-impl From<crate::ModelsError> for Start {
-    fn from(error: crate::ModelsError) -> Self {
-        Start::Request(error.into())
     }
 }
