@@ -136,11 +136,13 @@ fn router(state: Arc<State>) -> Router {
 async fn observe(Extract(state): Extract<Arc<State>>, request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, 64 << 20).await.unwrap_or_default();
-    let authorization = parts.headers.get("authorization").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let (authorization, traceparent) = (header("authorization"), header("traceparent"));
     state.lock().seen.push(Seen {
         path: parts.uri.path().to_owned(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         authorization,
+        traceparent,
     });
     match state.next_fault() {
         Some(fault) => fault.answer().await,

@@ -55,6 +55,8 @@ pub struct Seen {
     pub body: Value,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The `traceparent` header.
+    pub traceparent: Option<String>,
 }
 
 #[derive(Default)]

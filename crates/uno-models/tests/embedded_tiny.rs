@@ -1,82 +1,39 @@
-//! The embedded chat model on a tiny random Llama with a byte tokenizer: what the scheduler promises.
+//! The embedded chat model on a tiny random Llama with a byte tokenizer: what the batch promises.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
-    reason = "a panic is a test's report, and a skipped test says so"
+    dead_code,
+    reason = "a panic is a test's report; other tests use the rest of the fixture"
 )]
 
+#[path = "common/tiny.rs"]
+mod tiny;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use uno_engine::Decoder;
-use uno_models::{ChatTemplate, EmbeddedChat, EmbeddedOptions, TextTokenizer};
+use uno_models::{EmbeddedChat, EmbeddedOptions};
 use uno_types::{
     AdapterRef, ChatModel, Constraint, FinishReason, Generation, GenerationRequest, Message, ModelError,
     Sampling,
 };
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-llama")
-}
-
-/// One token a byte (ids 3 to 258) behind pad, bos and eos.
-fn tokenizer() -> TextTokenizer {
+fn open(options: EmbeddedOptions) -> EmbeddedChat {
     static DIR: OnceLock<tempfile::TempDir> = OnceLock::new();
     let dir = DIR.get_or_init(|| {
-        let mut vocab = serde_json::Map::new();
-        let mut next = 256;
-        for byte in 0..=255u32 {
-            let printable = matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
-            let character = if printable { byte } else { next };
-            next += u32::from(!printable);
-            vocab.insert(char::from_u32(character).unwrap().to_string(), json!(byte + 3));
-        }
-        let special = |id: u32, text: &str| {
-            json!({"id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false,
-                   "normalized": false, "special": true})
-        };
-        for (id, text) in [(0, "<pad>"), (1, "<bos>"), (2, "<eos>")] {
-            vocab.insert(text.to_owned(), json!(id));
-        }
-        let bytes =
-            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
-        let tokenizer = json!({
-            "version": "1.0", "truncation": null, "padding": null,
-            "added_tokens": [special(0, "<pad>"), special(1, "<bos>"), special(2, "<eos>")],
-            "normalizer": null, "pre_tokenizer": bytes, "post_processor": null, "decoder": bytes,
-            "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                      "end_of_word_suffix": null, "fuse_unk": false, "vocab": vocab, "merges": []},
-        });
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
-        let config = json!({"eos_token": "<eos>", "bos_token": "<bos>", "pad_token": "<pad>"});
-        std::fs::write(dir.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+        tiny::write(&dir.path().join("tiny"));
         dir
     });
-    TextTokenizer::from_dir(dir.path()).unwrap()
-}
-
-fn open(options: EmbeddedOptions) -> EmbeddedChat {
-    let template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}\
-                    {% if add_generation_prompt %}[assistant] {% endif %}";
-    let decoder = Decoder::open(&fixture()).unwrap();
-    EmbeddedChat::from_parts(
-        "tiny",
-        decoder,
-        tokenizer(),
-        ChatTemplate::from_source(template).unwrap(),
-        options,
-    )
-    .unwrap()
+    EmbeddedChat::open(&dir.path().join("tiny"), options).unwrap()
 }
 
 fn adapter() -> AdapterRef {
-    AdapterRef { name: "fixture".into(), dir: fixture().join("adapter").display().to_string() }
+    AdapterRef { name: "fixture".into(), dir: tiny::fixture().join("adapter").display().to_string() }
 }
 
 fn request(text: &str) -> GenerationRequest {

@@ -48,7 +48,9 @@ fn state(gateway: &Gateway) -> serde_json::Value {
             json!({"address": r.address.to_string(), "up": !r.is_down(), "in_flight": r.in_flight(), "adapters": adapters})
         })
         .collect();
-    let trial = gateway.plans.trial().map(|(s, share)| json!({"plan": s.id.as_ref(), "share": share}));
+    let trial = gateway.plans.trial().map(|(s, shares)| {
+        json!({"plan": s.id.as_ref(), "shares": shares.as_ref(), "judged": gateway.judged.of(&s.id)})
+    });
     json!({
         "plan": gateway.plans.current().map(|s| s.id.to_string()),
         "next": gateway.plans.next().map(|s| s.id.to_string()),

@@ -111,6 +111,8 @@ pub struct Decision {
     pub plan: Option<Arc<str>>,
     /// The plan is on trial.
     pub canary: bool,
+    /// While a plan is on trial: its nearest cluster, whichever plan is asked.
+    pub stratum: Option<usize>,
     /// Microseconds for embedding the question.
     pub embed_us: u64,
 }
@@ -132,6 +134,7 @@ impl Decision {
             adapter: None,
             plan: None,
             canary: false,
+            stratum: None,
             embed_us: 0,
         }
     }

@@ -10,9 +10,12 @@ use uno_types::Embedder;
 
 use crate::ServeError;
 use crate::auth::Auth;
+use crate::embedded::EngineStats;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
+use crate::rollout::Judged;
 use crate::route::{EmbedThread, PlanSource, Plans};
+use crate::trace::Exporter;
 use crate::upstream::{Address, Client, Replicas};
 
 /// Who sees to it that adapters are there.
@@ -23,7 +26,7 @@ pub enum Adapters {
     /// They are loaded into the servers at run time; the address is each server's own.
     Servers(Box<RemoteConfig>),
     /// The embedded engine opens and checks them itself when they are first asked for.
-    Embedded,
+    Embedded(Arc<EngineStats>),
 }
 
 /// What the gateway is made of.
@@ -62,6 +65,10 @@ pub struct Gateway {
     pub plans: Plans,
     /// Where plans come from.
     pub source: Arc<dyn PlanSource>,
+    /// What the judge says about the trial.
+    pub(crate) judged: Judged,
+    /// The way to the collector of traces, where they are on.
+    pub traces: Option<Exporter>,
     /// Who may do what.
     pub auth: Auth,
     /// What was counted.
@@ -100,6 +107,8 @@ impl Gateway {
             embedder,
             plans: Plans::default(),
             source: parts.plans,
+            judged: Judged::default(),
+            traces: Exporter::new(&options.traces)?,
             auth: Auth::new(&options.keys)?,
             metrics: Metrics::default(),
             log: Arc::new(LogWriter::start(parts.log)?),
@@ -118,7 +127,7 @@ impl Gateway {
     pub fn slots(&self) -> usize {
         match &self.adapters {
             Adapters::Servers(config) => config.max_loras,
-            Adapters::Nobody | Adapters::Embedded => usize::MAX,
+            Adapters::Nobody | Adapters::Embedded(_) => usize::MAX,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::chat::{self, Call};
 use crate::gateway::Gateway;
 use crate::http::reply::{self, Fault};
 use crate::http::{Reply, read};
+use crate::trace::TraceContext;
 use crate::{feedback, health, pass};
 
 /// Answers one request of a client.
@@ -31,8 +32,11 @@ async fn serve(
     request: Request<Incoming>,
     started: Instant,
 ) -> Result<Reply, Box<Reply>> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let path = head.uri.path();
+    // Paths without spans of their own leave the caller's trace as it is.
+    let traces = gateway.traces.as_ref().filter(|_| path.ends_with("/completions"));
+    let trace = traces.map(|traces| TraceContext::enter(&mut head.headers, traces.sample));
     let limits = &gateway.options.limits;
     let read = |body| async move {
         read::body(body, limits.body_mib << 20, Duration::from_secs(limits.body_seconds))
@@ -46,13 +50,18 @@ async fn serve(
             let caller = gateway.auth.check(&head.headers, Scope::Chat)?;
             let chat = path == "/v1/chat/completions";
             let body = read(body).await?;
-            let call = Call { caller, headers: head.headers, body, started };
+            let call = Call { caller, headers: head.headers, body, started, trace };
             if chat { chat::answer(gateway, call).await } else { pass::completions(gateway, call).await }
         }
         (&Method::POST, "/v1/embeddings") => {
             let caller = gateway.auth.check(&head.headers, Scope::Chat)?;
             let body = read(body).await?;
-            pass::through(gateway, "/embeddings", Call { caller, headers: head.headers, body, started }).await
+            pass::through(
+                gateway,
+                "/embeddings",
+                Call { caller, headers: head.headers, body, started, trace },
+            )
+            .await
         }
         (&Method::GET, "/v1/models") => {
             gateway.auth.check(&head.headers, Scope::Chat)?;

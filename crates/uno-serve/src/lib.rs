@@ -30,6 +30,7 @@ pub mod rollout;
 pub mod route;
 mod server;
 pub mod sse;
+pub mod trace;
 pub mod upstream;
 mod watcher;
 

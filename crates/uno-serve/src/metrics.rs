@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::decision::{Decision, Served};
-use crate::gateway::Gateway;
+use crate::gateway::{Adapters, Gateway};
 use crate::http::tee::End;
 use crate::record::Seen;
 use crate::sse::Answer;
@@ -184,6 +184,17 @@ impl Metrics {
         for replica in gateway.replicas.iter() {
             let up = u64::from(!replica.is_down());
             let _ = writeln!(out, "uno_replica_up{{replica=\"{}\"}} {up}", replica.address);
+        }
+        if let Some(traces) = &gateway.traces {
+            for (name, help, n) in [
+                ("uno_spans_sent_total", "Spans that the collector took", &traces.stats.sent),
+                ("uno_spans_dropped_total", "Spans that were lost", &traces.stats.dropped),
+            ] {
+                let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", of(n));
+            }
+        }
+        if let Adapters::Embedded(stats) = &gateway.adapters {
+            stats.write(&mut out);
         }
         self.overhead.write(
             &mut out,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::RolloutOptions;
+use crate::trace::TraceOptions;
 
 /// The gateway (`uno serve`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct ServeOptions {
     pub evolve: EvolveOptions,
     /// The log of requests and feedback.
     pub log: LogOptions,
+    /// OpenTelemetry traces.
+    pub traces: TraceOptions,
 }
 
 /// Evolution in the background (`uno serve --evolve`).
@@ -70,6 +73,7 @@ impl Default for ServeOptions {
             rollout: RolloutOptions::default(),
             evolve: EvolveOptions::default(),
             log: LogOptions::default(),
+            traces: TraceOptions::default(),
         }
     }
 }
@@ -92,6 +96,8 @@ pub struct LimitOptions {
     pub first_byte_seconds: u64,
     /// Longest pause within an answer, seconds.
     pub idle_seconds: u64,
+    /// Requests that may wait for the embedded engine; more are refused with 429.
+    pub engine_queue: usize,
 }
 
 impl Default for LimitOptions {
@@ -104,6 +110,7 @@ impl Default for LimitOptions {
             connect_seconds: 5,
             first_byte_seconds: 300,
             idle_seconds: 120,
+            engine_queue: 64,
         }
     }
 }

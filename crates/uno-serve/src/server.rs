@@ -20,6 +20,7 @@ use uno_models::remote::{AdapterHost, RemoteConfig};
 use crate::adapters::{Reconciler, Server as AdapterServer};
 use crate::gateway::{Adapters, Gateway};
 use crate::http::Reply;
+use crate::rollout::run_judging;
 use crate::watcher::{PlanWatch, watch as watch_plans};
 use crate::{ServeError, admin, handle};
 
@@ -84,15 +85,24 @@ impl Server {
             Adapters::Servers(config) => {
                 Some(Reconciler::start(&gateway, adapter_servers(&gateway, config)?)?)
             }
-            Adapters::Nobody | Adapters::Embedded => None,
+            Adapters::Nobody | Adapters::Embedded(_) => None,
         };
         let (tell, told) = watch::channel(false);
         let mut side = JoinSet::new();
         side.spawn(watch_plans(Arc::clone(&gateway), plans));
+        side.spawn(run_judging(Arc::clone(&gateway)));
         if let Some(listener) = admins {
             let (gateway, told) = (Arc::clone(&gateway), told.clone());
             side.spawn(async move { accept(listener, gateway, told, admin::handle).await });
         }
+        let exporting = gateway.traces.is_some().then(|| {
+            let gateway = Arc::clone(&gateway);
+            tokio::spawn(async move {
+                if let Some(traces) = &gateway.traces {
+                    traces.run().await;
+                }
+            })
+        });
         let serving = tokio::spawn(accept(clients, Arc::clone(&gateway), told, handle::handle));
         stop.await;
         gateway.stopping.store(true, Ordering::Relaxed);
@@ -105,6 +115,11 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || drop(reconciler)).await;
         let log = Arc::clone(&gateway.log);
         let _ = tokio::task::spawn_blocking(move || log.stop()).await;
+        // The log's thread makes the spans, so the last of them are there now.
+        if let (Some(traces), Some(exporting)) = (&gateway.traces, exporting) {
+            traces.flush().await;
+            exporting.abort();
+        }
         Ok(())
     }
 }

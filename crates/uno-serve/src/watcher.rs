@@ -28,7 +28,7 @@ impl PlanWatch {
     pub fn look(&mut self, gateway: &Arc<Gateway>) {
         self.read(gateway);
         self.rollout.look(gateway);
-        if matches!(gateway.adapters, Adapters::Embedded) {
+        if matches!(gateway.adapters, Adapters::Embedded(_)) {
             for (replica, adapter) in gateway
                 .replicas
                 .iter()

@@ -7,17 +7,20 @@ use rayon::ThreadPool;
 use uno_engine::weights::GgufFile;
 use uno_engine::{Decoder, LoraWeights, Packed, Precision};
 use uno_types::role::OnGeneration;
-use uno_types::{AdapterRef, ChatModel, Constraint, GenerationRequest, Message, ModelError};
+use uno_types::{AdapterRef, ChatModel, Constraint, Generation, GenerationRequest, Message, ModelError};
 
 use super::adapters::AdapterCache;
+use super::batch::{Audience, Batch, Wish};
 use super::precision;
 use super::prefix::PrefixCache;
 use super::prompt;
-use super::scheduler::Scheduler;
 use crate::ModelsError;
 use crate::constraint::{Constraints, Grammar, Vocabulary};
 use crate::template::{ChatTemplate, encode_example};
 use crate::tokenizer::TextTokenizer;
+
+/// Most tokens fed in one engine call where nobody waits for single tokens.
+const STEP_TOKENS: usize = 1024;
 
 /// Bounds of an [`EmbeddedChat`].
 #[derive(Clone, Debug)]
@@ -139,6 +142,11 @@ impl EmbeddedChat {
         &self.decoder
     }
 
+    /// Most texts decoded at the same time.
+    pub fn max_batch(&self) -> usize {
+        self.options.max_batch
+    }
+
     /// Text to ids and back.
     pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
         &self.tokenizer
@@ -248,8 +256,7 @@ impl ChatModel for EmbeddedChat {
         requests: &[GenerationRequest],
         done: &mut OnGeneration<'_>,
     ) -> Result<(), ModelError> {
-        let prepared = self
-            .on_threads(|| prompt::prepare(requests, &self.tokenizer, &self.template, self.context_length()));
+        let prepared = self.on_threads(|| prompt::prepare(requests, self, self.context_length()));
         let mut jobs = Vec::with_capacity(requests.len());
         for (index, job) in prepared.into_iter().enumerate() {
             match job {
@@ -257,6 +264,21 @@ impl ChatModel for EmbeddedChat {
                 Err(error) => done(index, Err(error)),
             }
         }
-        Scheduler::new(self, jobs, done).run()
+        let mut batch = Batch::new(self, STEP_TOKENS);
+        batch.queue = prompt::arrange(jobs).into();
+        batch.run(&mut Whole(done))
+    }
+}
+
+/// Hands over whole texts.
+struct Whole<'a, 'd>(&'a mut OnGeneration<'d>);
+
+impl Audience for Whole<'_, '_> {
+    fn hears(&mut self, _: usize, _: &[u32]) -> Wish {
+        Wish::On
+    }
+
+    fn ended(&mut self, index: usize, result: Result<Generation, ModelError>) {
+        (self.0)(index, result);
     }
 }

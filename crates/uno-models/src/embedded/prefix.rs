@@ -59,6 +59,11 @@ impl PrefixCache {
         Ok(block)
     }
 
+    /// How many tokens of `prompt` are at hand.
+    pub(super) fn longest_kept(&self, prompt: &[u32], adapter: Option<&Arc<LoraWeights>>) -> usize {
+        self.longest(prompt, adapter).map_or(0, |block| block.len())
+    }
+
     /// Drops the beginnings computed with `adapter`, which would keep its weights in memory.
     pub(super) fn forget(&self, adapter: &Arc<LoraWeights>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

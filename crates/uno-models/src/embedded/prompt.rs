@@ -1,41 +1,65 @@
 //! From requests to token ids, in an order that lets equal beginnings be computed once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
+use uno_engine::LoraWeights;
 use uno_types::{AdapterRef, GenerationRequest, ModelError};
 
-use crate::template::ChatTemplate;
-use crate::tokenizer::TextTokenizer;
+use super::chat::EmbeddedChat;
+use crate::constraint::Grammar;
 use crate::{ModelsError, sampling};
 
 /// A beginning that prompts share pays for being computed apart from this many tokens.
-const WORTH_SHARING: usize = 16;
+pub(super) const WORTH_SHARING: usize = 16;
 
 /// A request with its prompt in tokens.
 pub(super) struct Job<'a> {
     /// Position among the caller's requests.
     pub(super) index: usize,
-    pub(super) request: &'a GenerationRequest,
+    pub(super) request: Cow<'a, GenerationRequest>,
     /// The rendered prompt.
     pub(super) prompt: Vec<u32>,
     /// Most tokens to generate: `max_tokens`, or what the context has left.
     pub(super) limit: usize,
     /// Lengths of the beginnings that other jobs of the same adapter share with this one, shortest first.
     pub(super) shared: Vec<usize>,
+    /// What it needs besides; looked up when it starts where it is not there yet.
+    pub(super) ready: Option<Ready>,
 }
 
-/// Renders, tokenises and checks all requests.
-pub(super) fn prepare<'a>(
-    requests: &'a [GenerationRequest],
-    tokenizer: &TextTokenizer,
-    template: &ChatTemplate,
-    context: usize,
-) -> Vec<Result<Job<'a>, ModelError>> {
-    let job = |(index, request): (usize, &'a GenerationRequest)| {
+/// What a request names, opened.
+pub(super) struct Ready {
+    pub(super) adapter: Option<Arc<LoraWeights>>,
+    pub(super) grammar: Option<Grammar>,
+}
+
+impl Ready {
+    /// # Errors
+    /// When the adapter cannot be used, or the constraint is none that can be kept.
+    pub(super) fn of(chat: &EmbeddedChat, request: &GenerationRequest) -> Result<Self, ModelError> {
+        let adapter = request.adapter.as_ref().map(|adapter| chat.adapter(adapter)).transpose()?;
+        let grammar = request.constraint.as_ref().map(|constraint| chat.grammar(constraint)).transpose()?;
+        Ok(Self { adapter, grammar })
+    }
+}
+
+impl<'a> Job<'a> {
+    /// Tokenises and checks a request that continues `text`.
+    ///
+    /// # Errors
+    /// Sampling that makes no sense, a prompt that does not fit.
+    pub(super) fn new(
+        index: usize,
+        request: Cow<'a, GenerationRequest>,
+        text: &str,
+        chat: &EmbeddedChat,
+        context: usize,
+    ) -> Result<Self, ModelError> {
         sampling::check(&request.sampling).map_err(|e| ModelError::Invalid(e.to_string()))?;
-        let text = template.render(&request.messages, true)?;
-        let prompt = tokenizer.encode(&text)?;
+        let prompt = chat.tokenizer.encode(text)?;
         if prompt.is_empty() {
             return Err(ModelsError::Template("rendered no text for these messages".to_owned()).into());
         }
@@ -44,7 +68,19 @@ pub(super) fn prepare<'a>(
             return Err(ModelError::ContextLength { tokens: prompt.len(), limit: context });
         }
         let limit = request.max_tokens.min(context - prompt.len());
-        Ok(Job { index, request, prompt, limit, shared: Vec::new() })
+        Ok(Self { index, request, prompt, limit, shared: Vec::new(), ready: None })
+    }
+}
+
+/// Renders, tokenises and checks all requests.
+pub(super) fn prepare<'a>(
+    requests: &'a [GenerationRequest],
+    chat: &EmbeddedChat,
+    context: usize,
+) -> Vec<Result<Job<'a>, ModelError>> {
+    let job = |(index, request): (usize, &'a GenerationRequest)| {
+        let text = chat.template().render(&request.messages, true)?;
+        Job::new(index, Cow::Borrowed(request), &text, chat, context)
     };
     requests.par_iter().enumerate().map(job).collect()
 }
@@ -54,9 +90,9 @@ pub(super) fn prepare<'a>(
 /// shorter ones.
 pub(super) fn arrange<'a>(jobs: Vec<Job<'a>>) -> Vec<Job<'a>> {
     let mut groups: Vec<Vec<Job<'a>>> = Vec::new();
-    let mut group_of: HashMap<Option<&'a AdapterRef>, usize> = HashMap::new();
+    let mut group_of: HashMap<Option<AdapterRef>, usize> = HashMap::new();
     for job in jobs {
-        let group = *group_of.entry(job.request.adapter.as_ref()).or_insert_with(|| {
+        let group = *group_of.entry(job.request.adapter.clone()).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1
         });
@@ -116,10 +152,11 @@ mod tests {
     fn jobs<'a>(requests: &'a [GenerationRequest], prompts: &[Vec<u32>]) -> Vec<Job<'a>> {
         let job = |(index, (request, prompt)): (usize, (&'a GenerationRequest, &Vec<u32>))| Job {
             index,
-            request,
+            request: Cow::Borrowed(request),
             prompt: prompt.clone(),
             limit: 1,
             shared: vec![],
+            ready: None,
         };
         requests.iter().zip(prompts).enumerate().map(job).collect()
     }

@@ -23,6 +23,8 @@ pub(super) struct Row<'a> {
     pending: Vec<u32>,
     fed: usize,
     generated: Vec<u32>,
+    /// Of these, told about.
+    told: usize,
     logprobs: Vec<f32>,
     draws: u64,
 }
@@ -55,6 +57,7 @@ impl<'a> Row<'a> {
             pending,
             fed: 0,
             generated: Vec::new(),
+            told: 0,
             logprobs: Vec::new(),
             draws: 0,
         }
@@ -89,7 +92,7 @@ impl<'a> Row<'a> {
     fn try_draw(&mut self, logits: &[f32], ends: &[u32]) -> Result<Progress, ModelError> {
         self.pending.clear();
         self.fed = 0;
-        let request = self.job.request;
+        let request = &self.job.request;
         let mask = self.grammar.as_mut().map(Grammar::mask).transpose()?;
         let drawn = sampling::draw(logits, mask.as_ref(), &request.sampling, self.draws, request.logprobs)
             .map_err(|e| ModelError::Engine(e.to_string()))?;
@@ -135,14 +138,20 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// The tokens that came since this was asked last.
+    pub(super) fn news(&mut self) -> &[u32] {
+        let from = std::mem::replace(&mut self.told, self.generated.len());
+        &self.generated[from..]
+    }
+
     /// The row's result.
-    pub(super) fn finish(self, finish: FinishReason, tokenizer: &TextTokenizer) -> Generation {
+    pub(super) fn finish(&mut self, finish: FinishReason, tokenizer: &TextTokenizer) -> Generation {
         Generation {
             text: tokenizer.decode(&self.generated),
             finish,
             prompt_tokens: self.job.prompt.len(),
             completion_tokens: self.generated.len(),
-            logprobs: self.job.request.logprobs.then_some(self.logprobs),
+            logprobs: self.job.request.logprobs.then(|| std::mem::take(&mut self.logprobs)),
         }
     }
 }

@@ -60,6 +60,30 @@ impl AdapterHost {
         Ok(Held { adapters })
     }
 
+    /// Whether the server takes adapters at run time. Asks it for one without a path, which it cannot load.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn loads_adapters(&self) -> Result<bool, RemoteError> {
+        let server = self.server.clone();
+        let name = "uno-asks-whether";
+        let body = json!({ "lora_name": name, "lora_path": "" });
+        match runtime::wait(async move { server.post_text("/load_lora_adapter", &body).await })? {
+            // A server that knows the path and not the adapter names it.
+            Err(RemoteError::Status { status: 404 | 405, message, .. }) => Ok(message.contains(name)),
+            Ok(_) | Err(RemoteError::Status { status: 400 | 422 | 500, .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adapters that it holds at once, where its metrics say so (vLLM's `max_lora`).
+    pub fn slots(&self) -> Option<usize> {
+        let server = self.server.clone();
+        let metrics = runtime::wait(async move { server.metrics().await }).ok()?.ok()?;
+        let (_, rest) = metrics.split_once("max_lora=\"")?;
+        rest.split('"').next()?.parse().ok()
+    }
+
     /// Checks an adapter's files, loads it unless it is there, and probes it. The caller sees to it that a slot is free and
     /// that no adapter is answering. One that fails its probe is unloaded again.
     ///

@@ -76,6 +76,16 @@ impl Server {
         parse(&self.url(path), &self.send(Method::POST, path, Some(body)).await?)
     }
 
+    /// The server's metrics in Prometheus' text form, which lie beside `/v1`.
+    pub(crate) async fn metrics(&self) -> Result<String, RemoteError> {
+        let url = format!("{}/metrics", self.base.strip_suffix("/v1").unwrap_or(&self.base));
+        match self.attempt(Method::GET, &url, None, 1).await {
+            Ok(text) => Ok(text),
+            Err(Failure::Final(error) | Failure::Passing { error, .. }) => Err(error),
+            Err(Failure::Transport { cause, .. }) => Err(RemoteError::Connection { url, cause, attempts: 1 }),
+        }
+    }
+
     /// Like [`post`](Self::post) for endpoints that answer in plain text.
     pub(crate) async fn post_text(&self, path: &str, body: &Value) -> Result<String, RemoteError> {
         self.send(Method::POST, path, Some(body)).await

@@ -157,5 +157,6 @@ fn seen(gateway: &Gateway, call: &Call, decision: Decision, sent: Sent, status: 
         first_byte_us: sent.at.elapsed().as_micros() as u64,
         status,
         text: gateway.options.log.text,
+        trace: call.trace.filter(|trace| trace.sampled),
     }
 }

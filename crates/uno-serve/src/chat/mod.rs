@@ -20,6 +20,7 @@ use crate::gateway::Gateway;
 use crate::http::Reply;
 use crate::http::reply::{self, Fault};
 use crate::route::{Asked, decide};
+use crate::trace::TraceContext;
 use crate::upstream::{Lease, UpReply};
 
 /// The path on the servers.
@@ -36,6 +37,8 @@ pub struct Call {
     pub body: Bytes,
     /// When it was there.
     pub started: Instant,
+    /// Its place in its trace, where traces are on.
+    pub trace: Option<TraceContext>,
 }
 
 /// Answers a chat request.

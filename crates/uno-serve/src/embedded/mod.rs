@@ -1,32 +1,38 @@
 //! The embedded engine as a server: one laptop runs everything. It listens on a free port of this machine and speaks the same API
 //! as any other server, so that the gateway before it needs to know nothing about it.
 //!
-//! Requests that wait are decoded together, with any mix of adapters; those that come meanwhile are the next batch. A streamed
-//! answer comes in one piece when it is complete.
+//! One batch runs on a thread of its own (`engine`). Requests wait for it in a bounded queue (`queue`), join between two of its
+//! steps with any mix of adapters, and their texts go out token by token (`say`).
 
-mod batch;
+mod body;
+mod engine;
+mod queue;
 mod request;
+mod say;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
-use uno_types::{AdapterRef, ChatModel, FinishReason, Generation, ModelError};
+use uno_models::EmbeddedChat;
+use uno_types::{AdapterRef, ModelError};
 
 use crate::http::read;
 use crate::http::reply::{Fault, error_json};
-use batch::Batcher;
-use request::Wanted;
+use body::LocalBody;
+use engine::{Engine, Heard, Said};
+use request::{Kind, Wanted};
+use say::Teller;
+
+pub use engine::EngineStats;
 
 /// Largest body, bytes. The gateway's own limit comes first.
 const LONGEST: usize = 64 << 20;
@@ -34,28 +40,44 @@ const LONGEST: usize = 64 << 20;
 /// Finds an adapter of the plans in force by its name.
 pub type FindAdapter = Arc<dyn Fn(&str) -> Option<AdapterRef> + Send + Sync>;
 
+/// The server as others see it.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How it is doing.
+    pub stats: Arc<EngineStats>,
+}
+
 struct Host {
     name: String,
-    batcher: Batcher,
+    engine: Engine,
     find: FindAdapter,
 }
 
-/// Serves `model` under `name` until the runtime ends; gives the address.
+/// Serves `model` under `name` until the runtime ends. At most `queue` requests wait beside those in the batch; more are refused
+/// with 429 and a time to come back.
 ///
 /// # Errors
 /// When no port or thread can be had.
 pub async fn start(
-    model: Arc<dyn ChatModel>,
+    model: Arc<EmbeddedChat>,
     name: &str,
-    max_batch: usize,
+    queue: usize,
     find: FindAdapter,
-) -> std::io::Result<SocketAddr> {
+) -> std::io::Result<Embedded> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
-    let host = Arc::new(Host { name: name.to_owned(), batcher: Batcher::start(model, max_batch)?, find });
+    let engine = Engine::start(model, queue)?;
+    let stats = Arc::clone(engine.stats());
+    let host = Arc::new(Host { name: name.to_owned(), engine, find });
     tokio::spawn(async move {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors, for example: others may end meanwhile.
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            };
             let _ = stream.set_nodelay(true);
             let host = Arc::clone(&host);
             let service = service_fn(move |request| {
@@ -65,89 +87,85 @@ pub async fn start(
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
-    Ok(address)
+    Ok(Embedded { address, stats })
 }
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<LocalBody>;
 
 async fn answer(host: &Host, request: Request<Incoming>) -> Answer {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/v1/models") => {
             let card = json!({"id": host.name, "object": "model", "owned_by": "uno"});
-            reply(StatusCode::OK, "application/json", json!({"object": "list", "data": [card]}).to_string())
+            whole(StatusCode::OK, json!({"object": "list", "data": [card]}).to_string())
         }
-        (&Method::POST, "/v1/chat/completions") => chat(host, request.into_body()).await,
+        (&Method::POST, "/v1/chat/completions") => complete(host, Kind::Chat, request.into_body()).await,
+        (&Method::POST, "/v1/completions") => complete(host, Kind::Text, request.into_body()).await,
         (_, path) => fail(Fault::NotFound, &format!("the embedded engine has no {path}")),
     }
 }
 
-async fn chat(host: &Host, body: Incoming) -> Answer {
+async fn complete(host: &Host, kind: Kind, body: Incoming) -> Answer {
     let body = match read::collect(body, LONGEST).await {
         Ok(Some(body)) => body,
         _ => return fail(Fault::Invalid, "the body broke off"),
     };
-    let wanted = match Wanted::read(&body, &host.name, &host.find) {
+    let wanted = match Wanted::read(kind, &body, &host.name, &host.find) {
         Ok(wanted) => wanted,
         Err((fault, message)) => return fail(fault, &message),
     };
-    match host.batcher.generate(wanted.request.clone()).await {
-        Ok(generation) => told(&wanted, generation),
-        Err(error @ (ModelError::ContextLength { .. } | ModelError::Invalid(_))) => {
-            fail(Fault::Invalid, &error.to_string())
+    let mut heard = match host.engine.ask(wanted.live).await {
+        Ok(heard) => heard,
+        Err(engine::Refused::Busy { seconds }) => {
+            let message = format!("too many requests wait for the embedded engine; try again in {seconds} s");
+            return fail(Fault::TooMany(seconds), &message);
         }
-        Err(error) => fail(Fault::Unavailable, &error.to_string()),
+        Err(engine::Refused::Model(error)) => return fail(fault_of(&error), &error.to_string()),
+    };
+    let teller = Teller::new(kind, wanted.model, wanted.usage);
+    // What fails before the first word has a status of its own.
+    match (heard.next().await, wanted.stream) {
+        (Said::Ended(Err(error)), _) => fail(fault_of(&error), &error.to_string()),
+        (first, true) => {
+            let mut out = Response::new(LocalBody::events(teller, first, heard));
+            out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            out
+        }
+        (first, false) => in_one_piece(&teller, first, heard).await,
     }
 }
 
-fn told(wanted: &Wanted, generation: Generation) -> Answer {
-    let (text, stopped) = wanted.until_stop(&generation.text);
-    let finish = match generation.finish {
-        FinishReason::Length if !stopped => "length",
-        _ => "stop",
-    };
-    let usage = json!({"prompt_tokens": generation.prompt_tokens, "completion_tokens": generation.completion_tokens,
-                       "total_tokens": generation.prompt_tokens + generation.completion_tokens});
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let id = format!("chatcmpl-{:016x}", rand::random::<u64>());
-    let head = |object: &str| json!({"id": id, "object": object, "created": created, "model": wanted.model});
-    let with = |mut value: Value, choice: Value, usage: Option<&Value>| {
-        value["choices"] = if choice.is_null() { json!([]) } else { json!([choice]) };
-        if let Some(usage) = usage {
-            value["usage"] = usage.clone();
+async fn in_one_piece(teller: &Teller, first: Said, mut heard: Heard) -> Answer {
+    let mut said = first;
+    loop {
+        match said {
+            // The whole text comes with the end.
+            Said::Text(_) => said = heard.next().await,
+            Said::Ended(Ok(generation)) => return whole(StatusCode::OK, teller.whole(&generation)),
+            Said::Ended(Err(error)) => return fail(fault_of(&error), &error.to_string()),
         }
-        value
-    };
-    if !wanted.stream {
-        let message = json!({"role": "assistant", "content": text});
-        let choice = json!({"index": 0, "message": message, "finish_reason": finish});
-        let whole = with(head("chat.completion"), choice, Some(&usage));
-        return reply(StatusCode::OK, "application/json", whole.to_string());
     }
-    let chunk = |delta: Value, finish: Value| {
-        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
-        with(head("chat.completion.chunk"), choice, None)
-    };
-    let mut events = vec![
-        chunk(json!({"role": "assistant", "content": text}), Value::Null),
-        chunk(json!({}), json!(finish)),
-    ];
-    if wanted.usage {
-        events.push(with(head("chat.completion.chunk"), Value::Null, Some(&usage)));
+}
+
+fn fault_of(error: &ModelError) -> Fault {
+    match error {
+        ModelError::ContextLength { .. } | ModelError::Invalid(_) => Fault::Invalid,
+        ModelError::Upstream(_) | ModelError::Engine(_) | ModelError::Stopped(_) => Fault::Unavailable,
     }
-    let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
-    reply(StatusCode::OK, "text/event-stream", format!("{events}data: [DONE]\n\n"))
 }
 
 fn fail(fault: Fault, message: &str) -> Answer {
-    let mut out = Response::new(Full::new(Bytes::from(error_json(fault, message))));
+    let mut out = Response::new(LocalBody::full(error_json(fault, message)));
     *out.status_mut() = fault.status();
-    out.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Fault::TooMany(seconds) = fault {
+        out.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
     out
 }
 
-fn reply(status: StatusCode, kind: &'static str, body: String) -> Answer {
-    let mut out = Response::new(Full::new(Bytes::from(body)));
+fn whole(status: StatusCode, body: String) -> Answer {
+    let mut out = Response::new(LocalBody::full(body));
     *out.status_mut() = status;
-    out.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     out
 }

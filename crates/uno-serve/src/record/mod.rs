@@ -16,6 +16,7 @@ use crate::chat::Peek;
 use crate::decision::Decision;
 use crate::http::tee::End;
 use crate::sse::Answer;
+use crate::trace::TraceContext;
 
 /// Longest conversation whose text is kept, bytes.
 const LONGEST: usize = 1 << 20;
@@ -41,6 +42,8 @@ pub struct Seen {
     pub status: u16,
     /// Whether texts are kept.
     pub text: bool,
+    /// Its place in its trace, if spans are sent.
+    pub trace: Option<TraceContext>,
 }
 
 impl Seen {
@@ -59,6 +62,7 @@ impl Seen {
             path: decision.served.as_str().into(),
             reason: decision.reason.as_str().into(),
             cluster: decision.cluster.and_then(|c| i64::try_from(c).ok()),
+            stratum: decision.stratum.and_then(|c| i64::try_from(c).ok()),
             adapter: decision.adapter.as_deref().unwrap_or_default().into(),
             plan: decision.plan.as_deref().unwrap_or_default().into(),
             arm: decision.arm().into(),

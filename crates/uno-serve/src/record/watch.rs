@@ -1,15 +1,18 @@
 //! Reads along in an answer and logs it when it ends.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 
 use super::Seen;
 use crate::auth::Caller;
+use crate::chat::Peek;
 use crate::gateway::Gateway;
 use crate::http::tee::{End, Watch};
 use crate::sse::{Answer, Events};
-use crate::upstream::Lease;
+use crate::trace::{Spans, TraceContext};
+use crate::upstream::{Lease, Replica};
 
 /// Longest answer in one piece that is read, bytes.
 const LONGEST: usize = 4 << 20;
@@ -21,7 +24,7 @@ pub struct AnswerWatch {
     seen: Option<Seen>,
     copy: Kept,
     /// Counts the request as in flight until its answer has gone through.
-    _lease: Option<Lease>,
+    lease: Option<Lease>,
 }
 
 /// What is kept of the answer while it goes by.
@@ -43,7 +46,7 @@ impl AnswerWatch {
             true => Kept::Events(Box::default()),
             false => Kept::Json { bytes: BytesMut::new(), cut: false },
         };
-        Self { gateway, caller, seen: Some(seen), copy, _lease: lease }
+        Self { gateway, caller, seen: Some(seen), copy, lease }
     }
 }
 
@@ -76,6 +79,11 @@ impl Watch for AnswerWatch {
                 Kept::Events(events) => events.answer.text.len(),
                 Kept::Json { bytes, .. } => bytes.len(),
             };
+        let traced = seen.trace.map(|context| Traced {
+            context,
+            ended: SystemTime::now(),
+            server: self.lease.as_ref().map(|lease| Arc::clone(lease.replica())),
+        });
         let make = move || {
             let answer = match copy {
                 Kept::Events(events) => events.answer,
@@ -83,9 +91,35 @@ impl Watch for AnswerWatch {
             };
             gateway.metrics.tokens(&answer);
             gateway.auth.spent(&caller, &answer);
+            if let Some(traced) = traced {
+                traced.export(&gateway, &seen, &answer, &end, total_us);
+            }
             seen.row(answer, &end, total_us)
         };
         self.gateway.log.log(512 + weight, make);
+    }
+}
+
+/// What spans need to know besides.
+struct Traced {
+    context: TraceContext,
+    ended: SystemTime,
+    server: Option<Arc<Replica>>,
+}
+
+impl Traced {
+    fn export(self, gateway: &Gateway, seen: &Seen, answer: &Answer, end: &End, total_us: u64) {
+        let Some(traces) = &gateway.traces else { return };
+        let peek = Peek::parse(&seen.body);
+        let spans = Spans {
+            context: self.context,
+            model: peek.as_ref().map_or("", |peek| &peek.model),
+            base_model: &gateway.base_model,
+            server: &self.server.map_or(String::new(), |server| server.address.to_string()),
+            ended: self.ended,
+            total_us,
+        };
+        traces.add(spans.of(seen, answer, end));
     }
 }
 

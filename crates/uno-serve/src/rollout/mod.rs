@@ -1,12 +1,20 @@
-//! A new plan serves a share of the conversations first. What users say about its answers is compared with what they say about
-//! those of the plan in force, and the trial ends by itself: taken over, or taken back.
+//! A new plan serves a share of the conversations first. What users say about its answers, and what a judge says about a sample of
+//! them, is compared with the plan in force, and the trial ends by itself: taken over, or taken back.
 
+mod evidence;
+mod judging;
 mod sequential;
+mod shadow;
+mod shares;
 mod watch;
 
 use serde::{Deserialize, Serialize};
 
-pub use sequential::{Arm, Difference};
+pub use evidence::{Evidence, Finding, Stratum, judge};
+pub use judging::{Comparison, Umpire};
+pub(crate) use judging::{Judged, run as run_judging};
+pub use sequential::{Arm, Difference, Wins};
+pub use shares::{ClusterShare, Shares};
 pub use watch::Rollout;
 
 /// Trials of new plans.
@@ -15,12 +23,18 @@ pub use watch::Rollout;
 pub struct RolloutOptions {
     /// Share of conversations that a newly learned plan gets while it is on trial; 0: it is in force at once.
     pub share: f64,
+    /// Shares of their own for clusters of the plan on trial: `[{cluster = 3, share = 0.5}]`.
+    pub cluster_shares: Vec<ClusterShare>,
     /// Fewest requests of the trial before it can be taken over.
     pub min_requests: u64,
     /// The trial is taken over when its rate of complaints is surely not higher than this above that of the plan in force.
     pub margin: f64,
     /// Probability with which a verdict may be wrong, however often it is looked at.
     pub alpha: f64,
+    /// Share of the requests that the judge compares: the other plan's answer to the same question is generated for it. 0: none.
+    pub judge_share: f64,
+    /// Most comparisons of a trial.
+    pub judge_most: u64,
     /// A trial that is undecided after so many hours is taken back; 0: it goes on.
     pub max_hours: u64,
     /// Seconds between looks.
@@ -29,7 +43,24 @@ pub struct RolloutOptions {
 
 impl Default for RolloutOptions {
     fn default() -> Self {
-        Self { share: 0.0, min_requests: 200, margin: 0.03, alpha: 0.05, max_hours: 168, look_seconds: 10 }
+        Self {
+            share: 0.0,
+            cluster_shares: Vec::new(),
+            min_requests: 200,
+            margin: 0.03,
+            alpha: 0.05,
+            judge_share: 0.0,
+            judge_most: 400,
+            max_hours: 168,
+            look_seconds: 10,
+        }
+    }
+}
+
+impl RolloutOptions {
+    /// The shares of conversations that a trial gets.
+    pub fn shares(&self) -> Shares {
+        Shares::of(self.share).with(&self.cluster_shares)
     }
 }
 
@@ -42,6 +73,9 @@ pub struct Trial {
     pub trial: String,
     /// Since when, milliseconds since 1970.
     pub since: i64,
+    /// How the judge compared their answers so far.
+    #[serde(default)]
+    pub judged: Wins,
 }
 
 /// How a trial stands.
@@ -72,7 +106,10 @@ pub struct Decided {
     pub trial: Trial,
     /// How it stands.
     pub verdict: Verdict,
-    /// Requests and complaints under the plan in force.
+    /// Why, in words.
+    #[serde(default)]
+    pub why: String,
+    /// Requests under the plan in force.
     pub plan_requests: u64,
     /// Complaints about them.
     pub plan_complaints: u64,
@@ -80,38 +117,7 @@ pub struct Decided {
     pub trial_requests: u64,
     /// Complaints about them.
     pub trial_complaints: u64,
-}
-
-/// How a trial stands after `hours`.
-pub fn judge(options: &RolloutOptions, trial: Arm, plan: Arm, hours: f64) -> Verdict {
-    let difference = Difference::of(trial, plan, options.alpha);
-    if difference.is_some_and(|d| d.is_worse()) {
-        return Verdict::Worse;
-    }
-    if trial.n >= options.min_requests && difference.is_some_and(|d| d.is_no_worse_than(options.margin)) {
-        return Verdict::TakenOver;
-    }
-    if options.max_hours > 0 && hours > options.max_hours as f64 {
-        return Verdict::Undecided;
-    }
-    Verdict::Going
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn verdicts_follow_the_numbers() {
-        let options = RolloutOptions::default();
-        let judge = |trial: (u64, u64), plan: (u64, u64), hours| {
-            let arm = |(n, bad)| Arm { n, bad };
-            super::judge(&options, arm(trial), arm(plan), hours)
-        };
-        assert_eq!(judge((0, 0), (0, 0), 1.0), Verdict::Going);
-        assert_eq!(judge((100, 60), (1000, 50), 1.0), Verdict::Worse);
-        assert_eq!(judge((3000, 60), (3000, 200), 1.0), Verdict::TakenOver);
-        assert_eq!(judge((100, 0), (3000, 300), 1.0), Verdict::Going, "too few to take over");
-        assert_eq!(judge((100, 10), (100, 10), 169.0), Verdict::Undecided);
-    }
+    /// The same, and likes, by cluster of the plan on trial.
+    #[serde(default)]
+    pub clusters: Vec<Stratum>,
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use uno_store::live::{ArmCount, open};
+use uno_store::live::open;
 
-use super::{Arm, Decided, RolloutOptions, Trial, Verdict, judge};
+use super::{Decided, Evidence, Finding, RolloutOptions, Trial, Verdict, judge};
 use crate::gateway::Gateway;
 use crate::route::{PlanSource, Snapshot};
 
@@ -27,22 +27,24 @@ impl Rollout {
         if let Some(trial) = &self.now
             && trial.trial == id
         {
-            gateway.plans.set_trial(Some((snapshot.clone(), options.share)));
+            gateway.plans.set_trial(Some((snapshot.clone(), options.shares())));
             return true;
         }
         // Whatever else was on trial, somebody put this plan in its place.
-        self.end(gateway, Verdict::Overtaken, Arm::default(), Arm::default());
+        let why = format!("somebody put plan {id} in force");
+        self.end(gateway, &Finding { verdict: Verdict::Overtaken, why }, &Evidence::default());
         let before = gateway.plans.current().map(|s| s.id.to_string());
         let Some(before) =
-            before.filter(|before| *before != id && options.share > 0.0 && source.is_learned(&id))
+            before.filter(|before| *before != id && options.shares().is_any() && source.is_learned(&id))
         else {
             return false;
         };
-        let trial = Trial { plan: before, trial: id, since: now() };
-        self.tell(source, &trial, Verdict::Begun, Arm::default(), Arm::default());
+        let trial = Trial { plan: before, trial: id, since: now(), judged: Default::default() };
+        let begun = Finding { verdict: Verdict::Begun, why: shares_in_words(options) };
+        self.tell(source, &trial, &begun, &Evidence::default());
         source.keep_trial(Some(&trial));
         self.now = Some(trial);
-        gateway.plans.set_trial(Some((snapshot.clone(), options.share)));
+        gateway.plans.set_trial(Some((snapshot.clone(), options.shares())));
         true
     }
 
@@ -55,6 +57,7 @@ impl Rollout {
         match gateway.source.kept(&trial.plan) {
             Ok(snapshot) => {
                 gateway.plans.set_current(Some(snapshot));
+                gateway.judged.set(&trial.trial, trial.judged);
                 self.now = Some(trial);
             }
             Err(error) => tracing::warn!("the trial is not gone on with: {error}"),
@@ -75,69 +78,66 @@ impl Rollout {
             Ok(counts) => counts,
             Err(error) => return tracing::warn!("the trial cannot be looked at: {error}"),
         };
-        let (on_trial, in_force) = (arm(&counts, &trial.trial), arm(&counts, &trial.plan));
+        let judged = gateway.judged.of(&trial.trial);
+        if let Some(kept) = self.now.as_mut().filter(|kept| kept.judged != judged) {
+            kept.judged = judged;
+            gateway.source.keep_trial(Some(kept));
+        }
+        let evidence = Evidence::of(&counts, &trial.plan, &trial.trial, judged);
         let hours = (now() - trial.since) as f64 / 3_600_000.0;
-        match judge(options, on_trial, in_force, hours) {
+        let finding = judge(options, &evidence, hours);
+        match finding.verdict {
             Verdict::TakenOver => {
                 if let Some((snapshot, _)) = gateway.plans.trial() {
                     gateway.plans.set_current(Some(snapshot.as_ref().clone()));
                 }
-                self.end(gateway, Verdict::TakenOver, on_trial, in_force);
+                self.end(gateway, &finding, &evidence);
             }
-            verdict @ (Verdict::Worse | Verdict::Undecided) => {
-                let why = why(options, verdict, on_trial, in_force);
-                if let Err(error) = gateway.source.withdraw(&trial.trial, &trial.plan, &why) {
+            Verdict::Worse | Verdict::Undecided => {
+                if let Err(error) = gateway.source.withdraw(&trial.trial, &trial.plan, &finding.why) {
                     // The gateway itself goes back all the same.
                     tracing::error!("plan.json still names {}: {error}", trial.trial);
                 }
-                self.end(gateway, verdict, on_trial, in_force);
+                self.end(gateway, &finding, &evidence);
             }
             Verdict::Begun | Verdict::Going | Verdict::Overtaken => {}
         }
     }
 
-    fn end(&mut self, gateway: &Gateway, verdict: Verdict, on_trial: Arm, in_force: Arm) {
+    fn end(&mut self, gateway: &Gateway, finding: &Finding, evidence: &Evidence) {
         gateway.plans.set_trial(None);
         if let Some(trial) = self.now.take() {
-            self.tell(gateway.source.as_ref(), &trial, verdict, on_trial, in_force);
+            self.tell(gateway.source.as_ref(), &trial, finding, evidence);
             gateway.source.keep_trial(None);
         }
     }
 
-    fn tell(&self, source: &dyn PlanSource, trial: &Trial, verdict: Verdict, on_trial: Arm, in_force: Arm) {
-        tracing::info!(?verdict, trial = trial.trial, plan = trial.plan, "trial");
+    fn tell(&self, source: &dyn PlanSource, trial: &Trial, finding: &Finding, evidence: &Evidence) {
+        let Finding { verdict, why } = finding;
+        tracing::info!(?verdict, trial = trial.trial, plan = trial.plan, why, "trial");
+        let (on_trial, in_force) = evidence.sums();
         source.audit(&Decided {
             time: jiff::Timestamp::now().to_string(),
             trial: trial.clone(),
-            verdict,
+            verdict: *verdict,
+            why: why.clone(),
             plan_requests: in_force.n,
             plan_complaints: in_force.bad,
             trial_requests: on_trial.n,
             trial_complaints: on_trial.bad,
+            clusters: evidence.strata.clone(),
         });
     }
 }
 
-/// Requests and complaints under a plan; a stream that was left counts as a complaint.
-fn arm(counts: &[ArmCount], plan: &str) -> Arm {
-    counts.iter().filter(|c| c.plan == plan).fold(Arm::default(), |arm, c| Arm {
-        n: arm.n + c.requests,
-        bad: arm.bad + (c.complaints + c.abandoned).min(c.requests),
-    })
+fn shares_in_words(options: &RolloutOptions) -> String {
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let own =
+        options.cluster_shares.iter().map(|c| format!(", {} in cluster {}", percent(c.share), c.cluster));
+    format!("{} of the conversations{}", percent(options.share), own.collect::<String>())
 }
 
-fn why(options: &RolloutOptions, verdict: Verdict, on_trial: Arm, in_force: Arm) -> String {
-    let told = format!(
-        "{} complaints about {} answers on trial, {} about {} of the plan in force",
-        on_trial.bad, on_trial.n, in_force.bad, in_force.n
-    );
-    match verdict {
-        Verdict::Worse => format!("surely worse on trial: {told}"),
-        _ => format!("undecided after {} h on trial: {told}", options.max_hours),
-    }
-}
-
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use uno_learn::route::{Policy, Route, place};
 use uno_types::Path;
 
-use super::{EmbedThread, Plans};
+use super::{EmbedThread, Plans, Snapshot};
 use crate::chat::Talk;
 use crate::decision::{Decision, Reason, Served};
 use crate::record::conversation_key;
@@ -27,15 +27,14 @@ pub struct Asked<'a> {
 /// Decides who answers. Whatever fails, the base model can.
 pub async fn decide(asked: &Asked<'_>, plans: &Plans, embedder: Option<&EmbedThread>) -> Decision {
     let base = |reason| Decision::new(Served::Base, reason);
-    let (Some((snapshot, canary)), Some(embedder)) =
-        (plans.of(conversation_key(&asked.talk.messages, asked.user, asked.key)), embedder)
-    else {
+    let conversation = conversation_key(&asked.talk.messages, asked.user, asked.key);
+    let (Some((snapshot, canary)), Some(embedder)) = (plans.of(conversation), embedder) else {
         return base(Reason::NoPlan);
     };
-    let of_plan = |mut decision: Decision| {
-        decision.plan = Some(snapshot.id.clone());
-        decision.canary = canary;
-        decision
+    let of_plan = |snapshot: &Snapshot, canary, decision: Decision| Decision {
+        plan: Some(snapshot.id.clone()),
+        canary,
+        ..decision
     };
     let kept_away = match (asked.forced, asked.talk) {
         (Some(Path::Base), _) => Some(Reason::Forced),
@@ -45,7 +44,7 @@ pub async fn decide(asked: &Asked<'_>, plans: &Plans, embedder: Option<&EmbedThr
         _ => None,
     };
     if let Some(reason) = kept_away {
-        return of_plan(base(reason));
+        return of_plan(&snapshot, canary, base(reason));
     }
     let started = Instant::now();
     let vector = embedder.embed(asked.talk.question()).await;
@@ -54,11 +53,24 @@ pub async fn decide(asked: &Asked<'_>, plans: &Plans, embedder: Option<&EmbedThr
         Ok(vector) => vector,
         Err(error) => {
             tracing::debug!("not routed: {error}");
-            return of_plan(Decision { embed_us, ..base(Reason::Embedder) });
+            return of_plan(&snapshot, canary, Decision { embed_us, ..base(Reason::Embedder) });
         }
     };
-    let route = place(vector.to_vec(), &snapshot.plan, &snapshot.centroids, Policy::Uno);
-    of_plan(Decision { embed_us, ..of_route(&route, asked) })
+    let route =
+        |snapshot: &Snapshot| place(vector.to_vec(), &snapshot.plan, &snapshot.centroids, Policy::Uno);
+    let (snapshot, canary, route, stratum) = match plans.both() {
+        // Shares are given by the clusters of the plan on trial, and so both arms are compared by them.
+        (Some(current), Some((trial, shares))) => {
+            let tried = route(&trial);
+            let stratum = tried.cluster;
+            match shares.takes(conversation, stratum) {
+                true => (trial, true, tried, stratum),
+                false => (current.clone(), false, route(&current), stratum),
+            }
+        }
+        _ => (snapshot.clone(), canary, route(&snapshot), None),
+    };
+    of_plan(&snapshot, canary, Decision { embed_us, stratum, ..of_route(&route, asked) })
 }
 
 /// What the plan's route comes to for this request.

@@ -11,6 +11,10 @@ use uno_types::AdapterRef;
 
 use super::Snapshot;
 use crate::adapters::of_plan;
+use crate::rollout::Shares;
+
+/// A plan on trial and the shares of traffic it gets.
+type Trial = (Arc<Snapshot>, Arc<Shares>);
 
 /// Longest time that a plan waits for its adapters.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -26,8 +30,8 @@ pub struct Plans {
 #[derive(Clone, Default)]
 struct Now {
     current: Option<Arc<Snapshot>>,
-    /// With the share of conversations that it gets, 0 to 1.
-    trial: Option<(Arc<Snapshot>, f64)>,
+    /// With the shares of conversations that it gets.
+    trial: Option<Trial>,
     /// Waits for its adapters since then.
     next: Option<(Arc<Snapshot>, Instant)>,
 }
@@ -38,8 +42,8 @@ impl Plans {
         self.read().current
     }
 
-    /// The plan on trial and its share.
-    pub fn trial(&self) -> Option<(Arc<Snapshot>, f64)> {
+    /// The plan on trial and its shares.
+    pub fn trial(&self) -> Option<Trial> {
         self.read().trial
     }
 
@@ -48,15 +52,19 @@ impl Plans {
         self.read().next.map(|(snapshot, _)| snapshot)
     }
 
-    /// The plan for a conversation, and whether it is the one on trial.
+    /// The plan for a conversation of which no cluster is known, and whether it is the one on trial.
     pub fn of(&self, conversation: u64) -> Option<(Arc<Snapshot>, bool)> {
-        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((snapshot, share)) = &now.trial
-            && (conversation as f64 / u64::MAX as f64) < *share
-        {
-            return Some((Arc::clone(snapshot), true));
+        let (current, trial) = self.both();
+        match trial {
+            Some((snapshot, shares)) if shares.takes(conversation, None) => Some((snapshot, true)),
+            _ => current.map(|snapshot| (snapshot, false)),
         }
-        now.current.as_ref().map(|snapshot| (Arc::clone(snapshot), false))
+    }
+
+    /// The plan in force and the one on trial.
+    pub fn both(&self) -> (Option<Arc<Snapshot>>, Option<Trial>) {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        (now.current.clone(), now.trial.clone())
     }
 
     /// Puts another plan in force at once.
@@ -72,8 +80,8 @@ impl Plans {
     }
 
     /// Puts a plan on trial, or ends the trial.
-    pub fn set_trial(&self, trial: Option<(Snapshot, f64)>) {
-        self.write().trial = trial.map(|(snapshot, share)| (Arc::new(snapshot), share));
+    pub fn set_trial(&self, trial: Option<(Snapshot, Shares)>) {
+        self.write().trial = trial.map(|(snapshot, shares)| (Arc::new(snapshot), Arc::new(shares)));
     }
 
     /// All adapters that are needed, those of the plan in force first.
@@ -146,13 +154,13 @@ mod tests {
         let plans = Plans::default();
         assert!(plans.of(7).is_none());
         plans.set_current(Some(snapshot("a", &[])));
-        plans.set_trial(Some((snapshot("b", &[]), 0.1)));
+        plans.set_trial(Some((snapshot("b", &[]), Shares::of(0.1))));
         let conversations: Vec<u64> = (0..1000u64).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
         let on_trial =
             |plans: &Plans| -> Vec<bool> { conversations.iter().map(|c| plans.of(*c).unwrap().1).collect() };
         let first = on_trial(&plans);
         assert!((80..120).contains(&first.iter().filter(|t| **t).count()));
-        plans.set_trial(Some((snapshot("b", &[]), 0.3)));
+        plans.set_trial(Some((snapshot("b", &[]), Shares::of(0.3))));
         assert!(
             first.iter().zip(on_trial(&plans)).all(|(before, now)| now || !before),
             "who is on trial stays"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uno_learn::cluster::Centroids;
 use uno_types::Plan;
 
-use crate::rollout::{Decided, Trial};
+use crate::rollout::{Decided, Trial, Umpire};
 
 /// A plan with what it needs to route.
 #[derive(Clone, Debug)]
@@ -45,4 +45,8 @@ pub trait PlanSource: Send + Sync {
     fn kept_trial(&self) -> Option<Trial>;
     /// Appends a line to the audit log.
     fn audit(&self, decided: &Decided);
+    /// Who compares answers, if anybody does.
+    fn umpire(&self) -> Option<Arc<dyn Umpire>> {
+        None
+    }
 }

@@ -51,7 +51,7 @@ impl Address {
     ///
     /// # Errors
     /// When the path is no path.
-    pub(super) fn path(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
+    pub(crate) fn path(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
         format!("{}{path}", self.prefix).parse()
     }
 }

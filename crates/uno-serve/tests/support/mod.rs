@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use uno_learn::cluster::Centroids;
 use uno_mock::MockServer;
 use uno_models::remote::RemoteConfig;
-use uno_serve::rollout::{Decided, Trial};
+use uno_serve::rollout::{Decided, Trial, Umpire};
 use uno_serve::route::{PlanSource, Snapshot};
 use uno_serve::{Adapters, Gateway, Parts, ServeOptions, Server};
 use uno_store::live::{RequestRow, WriterOptions, open};
@@ -86,6 +86,7 @@ pub struct TestPlans {
     pub now: Mutex<(u64, Option<Result<Snapshot, String>>)>,
     pub trial: Mutex<Option<Trial>>,
     pub audit: Mutex<Vec<Decided>>,
+    pub umpire: Option<Arc<dyn Umpire>>,
 }
 
 impl TestPlans {
@@ -113,7 +114,7 @@ impl PlanSource for TestPlans {
     }
 
     fn withdraw(&self, _: &str, to: &str, why: &str) -> Result<(), String> {
-        assert!(why.contains("complaints"));
+        assert!(why.contains("complaints"), "{why}");
         self.set(Some(Ok(snapshot(to))));
         Ok(())
     }
@@ -128,6 +129,10 @@ impl PlanSource for TestPlans {
 
     fn audit(&self, decided: &Decided) {
         self.audit.lock().unwrap().push(decided.clone());
+    }
+
+    fn umpire(&self) -> Option<Arc<dyn Umpire>> {
+        self.umpire.clone()
     }
 }
 
@@ -161,12 +166,23 @@ impl Running {
         adapters: Option<RemoteConfig>,
         change: impl FnOnce(&mut ServeOptions),
     ) -> Self {
+        Self::judged(urls, routed, adapters, None, change)
+    }
+
+    /// As `start_with`, with somebody who compares answers.
+    pub fn judged(
+        urls: Vec<String>,
+        routed: bool,
+        adapters: Option<RemoteConfig>,
+        umpire: Option<Arc<dyn Umpire>>,
+        change: impl FnOnce(&mut ServeOptions),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut options =
             ServeOptions { listen: "127.0.0.1:0".into(), drain_seconds: 5, ..ServeOptions::default() };
         options.log.store = "live.db".into();
         change(&mut options);
-        let plans = Arc::new(TestPlans::default());
+        let plans = Arc::new(TestPlans { umpire, ..TestPlans::default() });
         if routed {
             plans.set(Some(Ok(snapshot("plan-one"))));
         }

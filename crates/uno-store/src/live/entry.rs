@@ -62,6 +62,8 @@ pub struct RequestRow {
     pub messages: Vec<Message>,
     /// The answer's text.
     pub answer: String,
+    /// While a plan is on trial: its nearest cluster, whichever plan answered.
+    pub stratum: Option<i64>,
 }
 
 /// What somebody thinks of an answer. One row per decision and author; a later one replaces an earlier one.

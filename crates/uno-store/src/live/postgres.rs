@@ -139,10 +139,11 @@ impl LogStore for PostgresLog {
                 plan: r.get(0),
                 arm: r.get(1),
                 cluster: r.get(2),
-                requests: count(r, 3),
-                liked: count(r, 4),
-                complaints: count(r, 5),
-                abandoned: count(r, 6),
+                stratum: r.get(3),
+                requests: count(r, 4),
+                liked: count(r, 5),
+                complaints: count(r, 6),
+                abandoned: count(r, 7),
             })
             .collect())
     }

@@ -36,6 +36,7 @@ pub(super) fn request_values<'a>(r: &'a RequestRow, messages: &'a (dyn ToSql + S
         &r.total_us,
         messages,
         &r.answer,
+        &r.stratum,
     ]
 }
 
@@ -85,5 +86,6 @@ pub(super) fn request_of(r: &Row) -> RequestRow {
         total_us: r.get(23),
         messages: serde_json::from_str(r.get(24)).unwrap_or_default(),
         answer: r.get(25),
+        stratum: r.get(26),
     }
 }

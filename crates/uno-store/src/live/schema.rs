@@ -2,7 +2,7 @@
 //! added.
 
 /// The columns of `requests`, in the order in which rows are written and read.
-pub(super) const REQUEST: [&str; 26] = [
+pub(super) const REQUEST: [&str; 27] = [
     "id",
     "time",
     "key_name",
@@ -29,6 +29,7 @@ pub(super) const REQUEST: [&str; 26] = [
     "total_us",
     "messages",
     "answer",
+    "stratum",
 ];
 
 /// The columns of `feedback`.
@@ -36,7 +37,9 @@ pub(super) const FEEDBACK: [&str; 9] =
     ["decision", "author", "time", "key_name", "deleted", "thumbs", "rating", "comment", "corrected"];
 
 /// Statements that both databases understand, one list per version.
-pub(super) const MIGRATIONS: [&[&str]; 1] = [&[
+pub(super) const MIGRATIONS: [&[&str]; 2] = [FIRST, &["ALTER TABLE requests ADD COLUMN stratum BIGINT"]];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE requests (id TEXT PRIMARY KEY, time BIGINT NOT NULL, key_name TEXT NOT NULL, user_name TEXT NOT NULL, \
      conversation TEXT NOT NULL, parent TEXT NOT NULL, prompt TEXT NOT NULL, after TEXT NOT NULL, path TEXT NOT NULL, \
      reason TEXT NOT NULL, cluster BIGINT, adapter TEXT NOT NULL, plan TEXT NOT NULL, arm TEXT NOT NULL, \
@@ -50,7 +53,7 @@ pub(super) const MIGRATIONS: [&[&str]; 1] = [&[
      deleted BOOLEAN NOT NULL, thumbs BIGINT, rating DOUBLE PRECISION, comment TEXT, corrected TEXT, \
      PRIMARY KEY (decision, author))",
     "CREATE INDEX feedback_time ON feedback (time)",
-]];
+];
 
 /// The statement that adds a request; one that is there already stays. `mark` writes the n-th parameter, from 1.
 pub(super) fn insert_request(mark: impl Fn(usize) -> String) -> String {

@@ -127,10 +127,11 @@ impl LogStore for SqliteLog {
                 plan: r.get(0)?,
                 arm: r.get(1)?,
                 cluster: r.get(2)?,
-                requests: count(r, 3)?,
-                liked: count(r, 4)?,
-                complaints: count(r, 5)?,
-                abandoned: count(r, 6)?,
+                stratum: r.get(3)?,
+                requests: count(r, 4)?,
+                liked: count(r, 5)?,
+                complaints: count(r, 6)?,
+                abandoned: count(r, 7)?,
             })
         });
         rows.map_err(fail)?.collect::<Result<_, _>>().map_err(fail)
@@ -179,7 +180,7 @@ pub(super) fn messages_json(row: &RequestRow) -> String {
     serde_json::to_string(&row.messages).unwrap_or_else(|_| "[]".to_owned())
 }
 
-fn request_values<'a>(r: &'a RequestRow, messages: &'a dyn ToSql) -> [&'a dyn ToSql; 26] {
+fn request_values<'a>(r: &'a RequestRow, messages: &'a dyn ToSql) -> [&'a dyn ToSql; 27] {
     [
         &r.id,
         &r.time,
@@ -207,6 +208,7 @@ fn request_values<'a>(r: &'a RequestRow, messages: &'a dyn ToSql) -> [&'a dyn To
         &r.total_us,
         messages,
         &r.answer,
+        &r.stratum,
     ]
 }
 
@@ -243,6 +245,7 @@ fn request_of(r: &Row<'_>) -> rusqlite::Result<RequestRow> {
         total_us: r.get(23)?,
         messages: serde_json::from_str(&messages).unwrap_or_default(),
         answer: r.get(25)?,
+        stratum: r.get(26)?,
     })
 }
 

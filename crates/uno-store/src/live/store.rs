@@ -16,6 +16,8 @@ pub struct ArmCount {
     pub arm: String,
     /// The cluster, if near enough.
     pub cluster: Option<i64>,
+    /// The nearest cluster of the plan on trial at that time.
+    pub stratum: Option<i64>,
     /// Requests that were answered.
     pub requests: u64,
     /// Of these, with thumbs up or a rating above one half.
@@ -60,7 +62,7 @@ pub trait LogStore: Send {
     /// When the database fails.
     fn feedback_of(&mut self, decision: &str) -> Result<Vec<FeedbackRow>, StoreError>;
 
-    /// What happened from `from` on, by plan, arm and cluster.
+    /// What happened from `from` on, by plan, arm, cluster and stratum.
     ///
     /// # Errors
     /// When the database fails.
@@ -101,7 +103,7 @@ pub(super) fn evidence_sql(mark: &str) -> String {
 /// The question that counts are asked with. `$1`-like marks differ by database.
 pub(super) fn counts_sql(mark: &str) -> String {
     format!(
-        "SELECT r.plan, r.arm, r.cluster, COUNT(*), \
+        "SELECT r.plan, r.arm, r.cluster, r.stratum, COUNT(*), \
          SUM(CASE WHEN f.liked = 1 THEN 1 ELSE 0 END), \
          SUM(CASE WHEN f.disliked = 1 OR EXISTS (SELECT 1 FROM requests again WHERE again.conversation = r.conversation \
              AND again.prompt = r.prompt AND again.user_name = r.user_name AND again.key_name = r.key_name \
@@ -112,6 +114,6 @@ pub(super) fn counts_sql(mark: &str) -> String {
              MAX(CASE WHEN thumbs < 0 OR rating < 0.5 OR corrected IS NOT NULL THEN 1 ELSE 0 END) AS disliked \
              FROM feedback WHERE NOT deleted GROUP BY decision) f ON f.decision = r.id \
          WHERE r.time >= {mark} AND r.path <> 'direct' AND r.outcome <> 'error' \
-         GROUP BY r.plan, r.arm, r.cluster ORDER BY r.plan, r.arm, r.cluster"
+         GROUP BY r.plan, r.arm, r.cluster, r.stratum ORDER BY r.plan, r.arm, r.cluster, r.stratum"
     )
 }

@@ -213,11 +213,17 @@ pub enum ConfigCommand {
 
 /// Looks for what would make a run fail: settings, models, disk, memory, servers.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:\n  uno doctor\n  uno doctor --run run-chats --json")]
+#[command(
+    after_long_help = "Example:\n  uno doctor\n  uno doctor --run run-chats --json\n  uno doctor --run run-chats --serve --config uno.toml"
+)]
 pub struct DoctorArgs {
     /// Also look at this run directory
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
+
+    /// Also look for what would keep `uno serve` from serving this run well: servers, adapters, log store, ports, keys
+    #[arg(long, requires = "run")]
+    pub serve: bool,
 
     /// Where settings come from.
     #[command(flatten)]

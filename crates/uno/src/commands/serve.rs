@@ -1,10 +1,10 @@
 //! `uno serve`.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use serde::Serialize;
+use uno_serve::embedded::Embedded;
 use uno_serve::{Adapters, Gateway, Parts, Server};
 use uno_store::live::WriterOptions;
 use uno_types::Embedder;
@@ -12,7 +12,7 @@ use uno_types::Embedder;
 use crate::args::ServeArgs;
 use crate::config::{self, Settings};
 use crate::output::Console;
-use crate::serve::{Evolution, RunPlans};
+use crate::serve::{Evolution, RunPlans, RunUmpire};
 
 /// What is printed as soon as clients may come.
 #[derive(Serialize)]
@@ -84,35 +84,35 @@ pub fn run(args: &ServeArgs, console: &Console) -> anyhow::Result<()> {
     })
 }
 
-/// Starts the embedded engine as a server; gives its address.
+/// Starts the embedded engine as a server.
 async fn embedded(
     args: &ServeArgs,
     settings: &Settings,
     known: &Arc<OnceLock<Arc<Gateway>>>,
-) -> anyhow::Result<SocketAddr> {
+) -> anyhow::Result<Embedded> {
     let (run, settings_too) = (args.run.clone(), settings.clone());
     let opening = move || crate::roles::open_target(&settings_too, &run);
     let model = tokio::task::spawn_blocking(opening).await??;
     let known = Arc::clone(known);
     let find = move |name: &str| known.get()?.plans.wanted_adapters().into_iter().find(|a| a.name == name);
-    let (name, batch) = (&settings.target.model, settings.engine.max_batch);
-    Ok(uno_serve::embedded::start(model, name, batch, Arc::new(find)).await?)
+    let (name, queue) = (&settings.target.model, settings.serve.limits.engine_queue);
+    Ok(uno_serve::embedded::start(model, name, queue, Arc::new(find)).await?)
 }
 
 fn parts(
     args: &ServeArgs,
     settings: &Settings,
     embedder: Option<Arc<dyn Embedder>>,
-    engine: Option<SocketAddr>,
+    engine: Option<Embedded>,
 ) -> anyhow::Result<Parts> {
     let serve = &settings.serve;
-    let upstreams = match (engine, &serve.upstreams[..]) {
-        (Some(address), _) => vec![format!("http://{address}/v1")],
+    let upstreams = match (&engine, &serve.upstreams[..]) {
+        (Some(engine), _) => vec![format!("http://{}/v1", engine.address)],
         (None, []) => vec![settings.target.url.clone()],
         (None, given) => given.to_vec(),
     };
     let adapters = match engine {
-        Some(_) => Adapters::Embedded,
+        Some(engine) => Adapters::Embedded(engine.stats),
         None => Adapters::Servers(Box::new(crate::roles::target_config(settings)?)),
     };
     let upstream_key = match settings.target.api_key_env.as_str() {
@@ -132,12 +132,14 @@ fn parts(
         queue: serve.log.queue,
         keep_days: serve.log.keep_days,
     };
+    let umpire = Arc::new(RunUmpire::new(&args.run, settings));
+    let plans = RunPlans::new(&args.run, embedder.clone()).judged_by(umpire);
     Ok(Parts {
         options: serve.clone(),
         base_model: settings.target.model.clone(),
         upstreams,
         upstream_key,
-        plans: Arc::new(RunPlans::new(&args.run, embedder.clone())),
+        plans: Arc::new(plans),
         embedder,
         log,
         adapters,

@@ -136,11 +136,19 @@ pub struct EngineSettings {
     /// The same for the embedder. bf16 is nearly twice as fast and moves no vector by more than a cosine of 0.9999; 8 bits
     /// move some to 0.997 and gain little more.
     pub embedder_precision: Precision,
+    /// Most memory for keys and values of the rows in flight, MiB; a single row may exceed it.
+    pub kv_mib: usize,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { max_batch: 32, threads: 0, precision: Precision::F32, embedder_precision: Precision::F32 }
+        Self {
+            max_batch: 32,
+            threads: 0,
+            precision: Precision::F32,
+            embedder_precision: Precision::F32,
+            kv_mib: 1024,
+        }
     }
 }
 
@@ -212,6 +220,12 @@ impl Settings {
         share("evidence.min_user_share", self.evidence.min_user_share)?;
         share("evidence.max_user_share", self.evidence.max_user_share)?;
         share("evolve.retrain_share", self.evolve.retrain_share)?;
+        share("serve.rollout.share", self.serve.rollout.share)?;
+        share("serve.rollout.judge_share", self.serve.rollout.judge_share)?;
+        share("serve.traces.sample", self.serve.traces.sample)?;
+        for own in &self.serve.rollout.cluster_shares {
+            share("serve.rollout.cluster_shares", own.share)?;
+        }
         share("verify.guards.bleu_floor", self.verify.guards.bleu_floor)?;
         share("verify.guards.min_length_share", self.verify.guards.min_length_share)?;
         above_zero("cluster.threshold", self.cluster.threshold)?;

@@ -52,6 +52,7 @@ pub fn open_embedded(path: &Path, settings: &Settings) -> anyhow::Result<Embedde
         max_batch: engine.max_batch,
         threads,
         precision: engine.precision,
+        kv_bytes: engine.kv_mib << 20,
         ..EmbeddedOptions::default()
     };
     EmbeddedChat::open(path, options).with_context(|| format!("opening {}", path.display()))

@@ -303,10 +303,8 @@ pub fn open_embedder(settings: &Settings) -> anyhow::Result<Arc<dyn Embedder>> {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn open_target(settings: &Settings, run: &std::path::Path) -> anyhow::Result<Arc<dyn ChatModel>> {
-    let target = LazyChat::new(Location::of("target", &settings.target)?, settings, run);
-    target.open_id()?;
-    Ok(Arc::new(target))
+pub fn open_target(settings: &Settings, run: &std::path::Path) -> anyhow::Result<Arc<EmbeddedChat>> {
+    LazyChat::new(Location::of("target", &settings.target)?, settings, run).embedded()
 }
 
 /// How to reach the target's server, for whoever loads adapters into it.

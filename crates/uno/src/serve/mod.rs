@@ -2,6 +2,7 @@
 
 mod evolve;
 mod plans;
+mod umpire;
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use uno_store::RunDir;
 
 pub use evolve::Evolution;
 pub use plans::RunPlans;
+pub use umpire::RunUmpire;
 
 use crate::config::Settings;
 

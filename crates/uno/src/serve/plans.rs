@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uno_serve::adapters;
-use uno_serve::rollout::{Decided, Trial};
+use uno_serve::rollout::{Decided, Trial, Umpire};
 use uno_serve::route::{PlanSource, Snapshot};
 use uno_store::{ChangedBy, Plans, RunDir};
 use uno_types::{Embedder, Plan};
@@ -22,12 +22,19 @@ const AUDIT: &str = "plans/trials.jsonl";
 pub struct RunPlans {
     root: PathBuf,
     embedder: Option<Arc<dyn Embedder>>,
+    umpire: Option<Arc<dyn Umpire>>,
 }
 
 impl RunPlans {
     /// The plans of the run in `root`, which need not have one yet.
     pub fn new(root: &Path, embedder: Option<Arc<dyn Embedder>>) -> Self {
-        Self { root: root.to_path_buf(), embedder }
+        Self { root: root.to_path_buf(), embedder, umpire: None }
+    }
+
+    /// With somebody who compares answers of trials.
+    #[must_use]
+    pub fn judged_by(self, umpire: Arc<dyn Umpire>) -> Self {
+        Self { umpire: Some(umpire), ..self }
     }
 
     fn plans(&self) -> Plans {
@@ -118,5 +125,9 @@ impl PlanSource for RunPlans {
         if let Err(error) = append() {
             tracing::warn!("the trial's verdict is not in the audit log: {error}");
         }
+    }
+
+    fn umpire(&self) -> Option<Arc<dyn Umpire>> {
+        self.umpire.clone()
     }
 }

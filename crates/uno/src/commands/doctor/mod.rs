@@ -1,5 +1,6 @@
 //! `uno doctor`.
 
+mod serving;
 mod trl;
 
 use std::path::Path;
@@ -52,7 +53,11 @@ impl Finding {
 /// # Errors
 /// When a problem was found, or the settings are wrong.
 pub fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
-    let settings = config::load(&args.settings)?;
+    let settings = match &args.run {
+        // As `uno serve` reads them.
+        Some(run) if args.serve => config::load_over(crate::serve::settings_of(run)?, &args.settings)?,
+        _ => config::load(&args.settings)?,
+    };
     let mut findings = vec![Finding::ok("settings", "valid"), cores(), doctor_memory::available()];
     findings.extend(doctor_memory::training(&settings));
     findings.extend(home());
@@ -68,7 +73,12 @@ pub fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
     }
     findings.extend(trl::findings(&settings));
     if let Some(path) = &args.run {
-        findings.extend(run_dir(path));
+        if !args.serve || path.join("run.json").exists() {
+            findings.extend(run_dir(path));
+        }
+        if args.serve {
+            findings.extend(serving::findings(&settings, path));
+        }
     }
     console.result(&findings, |all| text(all))?;
     let problems = findings.iter().filter(|f| f.state == "problem").count();
