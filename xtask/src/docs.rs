@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 34] = [
     "",
     "demo",
     "models",
@@ -37,6 +37,7 @@ const COMMANDS: [&str; 33] = [
     "bench simulate",
     "bench learning",
     "bench evolution",
+    "bench poisoning",
     "bench memorybench",
     "bench memorybench score",
     "bench memorybench run",

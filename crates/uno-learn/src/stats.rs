@@ -35,14 +35,24 @@ pub fn wilson(rate: f64, n: usize) -> (f64, f64) {
     (((centre - spread) / scale).clamp(0.0, p), ((centre + spread) / scale).clamp(p, 1.0))
 }
 
-/// Win rate of `outcomes`: (wins + ties/2) over all known ones, with Wilson's interval. A tie counts as half a
-/// success; its true variance is smaller than a coin's, so the interval is on the wide, safe side.
+/// Win rate of `outcomes`: (wins + ties/2) over all known ones. A tie says nothing about who is better (most often both obey,
+/// or neither does), so the interval is Wilson's for the records that decide, with the ties' halves added to both ends: it lies above one
+/// half exactly where that of wins against losses does, as in a sign test. Counting ties as trials of a coin would ask a cluster whose
+/// base model often obeys already for several times the evidence.
 pub fn win_rate(outcomes: &[Outcome]) -> WinRate {
     let count = |wanted: Outcome| outcomes.iter().filter(|o| **o == wanted).count();
     let (wins, ties, losses) = (count(Outcome::Win), count(Outcome::Tie), count(Outcome::Loss));
     let n = wins + ties + losses;
     let rate = if n == 0 { 0.0 } else { (wins as f64 + 0.5 * ties as f64) / n as f64 };
-    let (low, high) = wilson(rate, n);
+    let decided = wins + losses;
+    let (low, high) = match decided {
+        0 => wilson(rate, n),
+        _ => {
+            let (low, high) = wilson(wins as f64 / decided as f64, decided);
+            let with_ties = |end: f64| (end * decided as f64 + 0.5 * ties as f64) / n as f64;
+            (with_ties(low).min(rate), with_ties(high).max(rate))
+        }
+    };
     WinRate { wins, ties, losses, unknown: count(Outcome::Unknown), rate, low, high }
 }
 
@@ -141,6 +151,20 @@ mod tests {
         assert_eq!((w.wins, w.ties, w.losses, w.unknown, w.rate), (2, 1, 1, 1, 0.625));
         assert_eq!(win_rate(&[Unknown]).rate, 0.0);
         assert_eq!((win_rate(&[]).low, win_rate(&[]).high), (0.0, 1.0));
+    }
+
+    #[test]
+    fn ties_leave_the_question_to_the_records_that_decide() {
+        let of = |wins: usize, ties: usize, losses: usize| {
+            let outcomes = [(Outcome::Win, wins), (Outcome::Tie, ties), (Outcome::Loss, losses)];
+            win_rate(&outcomes.iter().flat_map(|(o, n)| vec![*o; *n]).collect::<Vec<_>>())
+        };
+        for (wins, losses) in [(4, 0), (3, 0), (9, 2), (6, 3), (2, 5)] {
+            let (alone, tied) = (of(wins, 0, losses), of(wins, 30, losses));
+            assert_eq!(alone.low > 0.5, tied.low > 0.5, "{wins} wins, {losses} losses");
+            assert!(tied.high - tied.low < alone.high - alone.low);
+        }
+        assert!(of(4, 1, 0).low > 0.5 && of(3, 40, 0).low < 0.5 && of(0, 9, 0).low < 0.5);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub struct EvidenceOptions {
     /// Fewest users who gave a rule for it to be trained on; 1: it need not be shared. Never more than the log has users.
     /// A record without a user counts as one of its own.
     pub min_users: usize,
-    /// Least share of the users that gave rules on the cluster's questions; 0: any.
+    /// Least share of the users that gave rules on the cluster's questions; 0: any. Not asked where there is one cluster for all
+    /// questions: no rule is everybody's.
     pub min_user_share: f64,
     /// Largest share of a cluster's pairs, and of its held-out records, that one user may have where there are three users
     /// or more; 1: any.
@@ -30,7 +31,7 @@ pub struct EvidenceOptions {
 
 impl Default for EvidenceOptions {
     fn default() -> Self {
-        Self { min_users: 2, min_user_share: 0.34, max_user_share: 0.5, same_rule_cosine: 0.7 }
+        Self { min_users: 2, min_user_share: 0.5, max_user_share: 0.5, same_rule_cosine: 0.7 }
     }
 }
 

@@ -39,9 +39,9 @@ fn every_system_answers_the_same_questions_and_nothing_is_paid_for_twice() {
     let names: Vec<&str> = cells.iter().map(|c| c["system"].as_str().unwrap()).collect();
     assert_eq!(names, ["wo_memory", "bm25_message", "rules", "lora_sft", "uno_single", "uno"]);
     for cell in cells {
-        // Four held-out questions and twenty of no domain; the mock's answers are single words, so none obeys.
+        // Four held-out questions and twelve of no domain; the mock's answers are single words, so none obeys.
         assert_eq!((cell["score"]["obedience"]["n"].as_u64(), cell["noise"].as_f64()), (Some(4), Some(0.3)));
-        assert_eq!(cell["score"]["damage"]["any"]["n"].as_u64(), Some(24));
+        assert_eq!(cell["score"]["damage"]["any"]["n"].as_u64(), Some(16));
     }
     let tokens = |i: usize| cells[i]["score"]["tokens_per_answer"].as_f64().unwrap();
     assert!(tokens(0) < tokens(1), "what was retrieved stands in the prompt");

@@ -65,7 +65,7 @@ fn learned(server: &MockServer, attack: Attack, share: f64, more: &[&str]) -> (R
 #[test]
 fn nothing_planted_is_trained_on_at_ten_percent_by_a_flood_or_by_injection() {
     let server = server(0);
-    // Not `cluster.by=none`: five domains in one cluster leave no rule with a third of those who speak, so nothing is trained.
+    // Not `cluster.by=none`: without topics no share of those who speak on one is asked for, so two users are enough.
     for by in ["dual", "query"] {
         let by = format!("cluster.by={by}");
         let more = ["--set", by.as_str()];
@@ -90,4 +90,39 @@ fn nothing_planted_is_trained_on_at_ten_percent_by_a_flood_or_by_injection() {
     ];
     let (open, _) = learned(&server, Attack::Flood, 0.5, &off);
     assert!(open.promoted > 10, "{open:?}");
+}
+
+#[test]
+fn the_benchmark_follows_what_was_planted_and_pays_once() {
+    let (bench, server) = (Bench::new(), server(0));
+    settings(&bench, &server);
+    let words = [
+        "bench",
+        "poisoning",
+        "--domains",
+        "cooking,finance",
+        "--per-domain",
+        "8",
+        "--attacks",
+        "hijack:0.1,flood:0.5",
+        "--run",
+        "run",
+        "--json",
+    ];
+    let told = bench.json(&words);
+    let attacks: Vec<&str> = told.as_array().unwrap().iter().map(|o| o["attack"].as_str().unwrap()).collect();
+    assert_eq!(attacks, ["hijack:0.1", "flood:0.5"]);
+    for outcome in told.as_array().unwrap() {
+        let reach = &outcome["reach"];
+        assert!(reach["planted"].as_u64().unwrap() > 0 && outcome["attackers"] == 1, "{outcome}");
+        assert_eq!((&reach["trained"], &reach["promoted"]), (&0.into(), &0.into()), "{outcome}");
+        assert_eq!(outcome["obedience"]["n"], 12);
+    }
+    let sent = server.count("/chat/completions");
+    assert_eq!(bench.json(&words), told);
+    assert_eq!(server.count("/chat/completions"), sent);
+    for wrong in ["moon:0.1", "hijack:2", "hijack"] {
+        let error = bench.fails(2, &["bench", "poisoning", "--attacks", wrong]);
+        assert!(error.contains("hijack:0.1"), "{error}");
+    }
 }

@@ -38,6 +38,10 @@ pub trait Baseline {
     ) -> Result<Option<(f64, f64)>, BaselineError> {
         Ok(None)
     }
+    /// Seconds of learning so far where it was not all done now: another system of the same benchmark shares a part of it.
+    fn learning_seconds(&self) -> Option<f64> {
+        None
+    }
     /// Seconds of training so far; none for systems that do not train.
     fn training_seconds(&self) -> Option<f64> {
         None

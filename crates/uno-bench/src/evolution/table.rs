@@ -25,6 +25,8 @@ pub struct StepScore {
     pub learning_tokens: usize,
     /// Seconds spent on this step's logs.
     pub learning_seconds: f64,
+    /// Processor seconds of that, of all threads.
+    pub cpu_seconds: f64,
 }
 
 /// How far a score may fall below its best.
@@ -50,7 +52,7 @@ pub fn recovers(steps: &[StepScore], changes: &[usize]) -> Vec<usize> {
 
 /// Rows for people, the head first.
 pub fn rows(steps: &[StepScore]) -> Vec<Vec<String>> {
-    let head = ["step", "event", "new", "logs", "obeys", "95 %", "base", "damage", "tokens", "time"];
+    let head = ["step", "event", "new", "logs", "obeys", "95 %", "base", "damage", "tokens", "time", "cpu"];
     let percent = |x: f64| format!("{:.0} %", x * 100.0);
     let row = |s: &StepScore| {
         let e = &s.score.obedience;
@@ -65,6 +67,7 @@ pub fn rows(steps: &[StepScore]) -> Vec<Vec<String>> {
             percent(s.score.damage.any.mean),
             s.learning_tokens.to_string(),
             format!("{:.0} s", s.learning_seconds),
+            format!("{:.0} s", s.cpu_seconds),
         ]
     };
     std::iter::once(head.map(str::to_owned).to_vec()).chain(steps.iter().map(row)).collect()
@@ -73,12 +76,12 @@ pub fn rows(steps: &[StepScore]) -> Vec<Vec<String>> {
 /// Comma-separated values with a head; events hold no commas but one where two fall together, which becomes a semicolon.
 pub fn csv(steps: &[StepScore]) -> String {
     let mut out = String::from(
-        "step,event,new_logs,logs,obedience,low,high,base,damage,learning_tokens,learning_seconds\n",
+        "step,event,new_logs,logs,obedience,low,high,base,damage,learning_tokens,learning_seconds,cpu_seconds\n",
     );
     for s in steps {
         let e = &s.score.obedience;
         out.push_str(&format!(
-            "{},{},{},{},{},{},{},{},{},{},{}\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{}\n",
             s.step + 1,
             s.event.replace(',', ";"),
             s.new_logs,
@@ -89,7 +92,8 @@ pub fn csv(steps: &[StepScore]) -> String {
             s.base.mean,
             s.score.damage.any.mean,
             s.learning_tokens,
-            s.learning_seconds
+            s.learning_seconds,
+            s.cpu_seconds
         ));
     }
     out

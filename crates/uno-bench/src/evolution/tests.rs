@@ -81,6 +81,7 @@ fn step(step: usize, mean: f64) -> StepScore {
         base: uno_learn::stats::Estimate::default(),
         learning_tokens: 1,
         learning_seconds: 1.0,
+        cpu_seconds: 1.0,
     }
 }
 

@@ -8,7 +8,7 @@ mod table;
 
 pub use plot::{Bar, Line, bars, lines};
 pub use question::{TestQuestion, questions};
-pub use score::{Answered, Damage, Score, obedience, obeys, perplexity, score};
+pub use score::{Answered, Damage, Obeyed, Score, obeyed, obeys, perplexity, score};
 pub use table::{Cell, csv, text};
 
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ impl Default for LearningOptions {
             domains: names.map(str::to_owned).to_vec(),
             per_domain: 24,
             held_out: 10,
-            neutral: 20,
+            neutral: 12,
             noise: vec![0.0, 0.3],
             seed: 42,
         }

@@ -71,9 +71,41 @@ pub fn obeys(check: &Check, text: &str) -> f64 {
     f64::from(u8::from(check::holds(check, text)))
 }
 
-/// The share of answers that obey, with its bootstrap interval.
-pub fn obedience(obeys: &[f64], seed: u64) -> Estimate {
-    bootstrap_mean(obeys, RESAMPLES, seed)
+/// Obedience of a system's answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Obeyed {
+    /// 1 or 0 for each question that has a house rule, in their order.
+    pub each: Vec<f64>,
+    /// The share of ones.
+    pub all: Estimate,
+    /// The same by domain.
+    pub by_domain: BTreeMap<String, f64>,
+    /// The same by kind of rule: `known`, `unusual`, `arbitrary`.
+    pub by_kind: BTreeMap<String, f64>,
+}
+
+/// Which of the answers `texts` obey their questions' house rules.
+pub fn obeyed(questions: &[TestQuestion], texts: &[String], seed: u64) -> Obeyed {
+    type Groups = BTreeMap<String, Vec<f64>>;
+    let mut each = Vec::new();
+    let (mut by_domain, mut by_kind) = (Groups::new(), Groups::new());
+    for (question, text) in questions.iter().zip(texts) {
+        let Some(check) = &question.check else { continue };
+        let holds = obeys(check, text);
+        each.push(holds);
+        by_domain.entry(question.domain.clone()).or_default().push(holds);
+        if let Some(kind) = question.kind {
+            by_kind.entry(format!("{kind:?}").to_lowercase()).or_default().push(holds);
+        }
+    }
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let means = |groups: Groups| groups.into_iter().map(|(name, values)| (name, mean(values))).collect();
+    Obeyed {
+        all: bootstrap_mean(&each, RESAMPLES, seed),
+        each,
+        by_domain: means(by_domain),
+        by_kind: means(by_kind),
+    }
 }
 
 /// Scores answers beside the base model's to the same questions.
@@ -88,24 +120,12 @@ pub fn score(
     seed: u64,
 ) -> Result<Score, ModelError> {
     let texts = &answered.texts;
-    let mut held = Vec::new();
-    let (mut by_domain, mut by_kind): (BTreeMap<String, Vec<f64>>, BTreeMap<String, Vec<f64>>) =
-        Default::default();
-    for (question, text) in questions.iter().zip(texts) {
-        let Some(check) = &question.check else { continue };
-        let holds = obeys(check, text);
-        held.push(holds);
-        by_domain.entry(question.domain.clone()).or_default().push(holds);
-        if let Some(kind) = question.kind {
-            by_kind.entry(format!("{kind:?}").to_lowercase()).or_default().push(holds);
-        }
-    }
-    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let obeyed = obeyed(questions, texts, seed);
     let n = texts.len().max(1) as f64;
     Ok(Score {
-        obedience: obedience(&held, seed),
-        by_domain: by_domain.into_iter().map(|(k, v)| (k, mean(v))).collect(),
-        by_kind: by_kind.into_iter().map(|(k, v)| (k, mean(v))).collect(),
+        obedience: obeyed.all,
+        by_domain: obeyed.by_domain,
+        by_kind: obeyed.by_kind,
         damage: damage(questions, texts, base, embedder, seed)?,
         tokens_per_answer: (answered.prompt_tokens + answered.completion_tokens) as f64 / n,
         calls_per_answer: answered.calls as f64 / n,

@@ -18,6 +18,9 @@ pub struct Cell {
     pub learning_tokens: usize,
     /// Seconds of taking in the logs, training included.
     pub learning_seconds: f64,
+    /// Processor seconds of taking in the logs and answering, of all threads; less where another system of the same benchmark has
+    /// paid for a part.
+    pub cpu_seconds: f64,
     /// Seconds of training alone; none for systems that do not train.
     pub training_seconds: Option<f64>,
     /// Perplexity of the base model's own answers under the system, beside the base model's own; none for systems that do not
@@ -25,7 +28,7 @@ pub struct Cell {
     pub perplexity: Option<(f64, f64)>,
 }
 
-const HEAD: [&str; 10] = [
+const HEAD: [&str; 11] = [
     "system",
     "noise",
     "obeys",
@@ -35,6 +38,7 @@ const HEAD: [&str; 10] = [
     "tokens/answer",
     "s/answer",
     "learning",
+    "cpu",
     "perplexity",
 ];
 
@@ -54,6 +58,7 @@ pub fn text(cells: &[Cell]) -> Vec<Vec<String>> {
             format!("{:.0}", c.score.tokens_per_answer),
             format!("{:.2}", c.score.seconds_per_answer),
             format!("{:.0} s", c.learning_seconds),
+            format!("{:.0} s", c.cpu_seconds),
             c.perplexity.map_or("–".into(), |(own, base)| format!("{own:.2} (base {base:.2})")),
         ]
     };
@@ -65,7 +70,7 @@ pub fn csv(cells: &[Cell]) -> String {
     let mut out = String::from(
         "system,noise,n,obedience,obedience_low,obedience_high,damage,damage_low,damage_high,damage_beyond_base,empty,\
          repetitive,off_topic,worse_elsewhere,tokens_per_answer,calls_per_answer,seconds_per_answer,learning_tokens,\
-         learning_seconds,training_seconds,perplexity,base_perplexity,known,unusual,arbitrary\n",
+         learning_seconds,cpu_seconds,training_seconds,perplexity,base_perplexity,known,unusual,arbitrary\n",
     );
     for c in cells {
         let (s, d) = (&c.score, &c.score.damage);
@@ -91,6 +96,7 @@ pub fn csv(cells: &[Cell]) -> String {
             s.seconds_per_answer.to_string(),
             c.learning_tokens.to_string(),
             c.learning_seconds.to_string(),
+            c.cpu_seconds.to_string(),
             optional(c.training_seconds),
             optional(c.perplexity.map(|p| p.0)),
             optional(c.perplexity.map(|p| p.1)),

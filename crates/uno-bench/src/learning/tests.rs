@@ -88,14 +88,15 @@ fn tables_and_pictures_hold_every_row() {
         score,
         learning_tokens: 7,
         learning_seconds: 3.0,
+        cpu_seconds: 4.0,
         training_seconds: Some(2.0),
         perplexity: Some((4.0, 3.5)),
     };
     let rows = text(std::slice::from_ref(&cell));
-    assert_eq!((rows.len(), rows[0].len(), rows[1].len()), (2, 10, 10));
+    assert_eq!((rows.len(), rows[0].len(), rows[1].len()), (2, 11, 11));
     let csv = csv(&[cell.clone(), cell]);
     let columns: Vec<usize> = csv.lines().map(|l| l.split(',').count()).collect();
-    assert_eq!(columns, [25, 25, 25]);
+    assert_eq!(columns, [26, 26, 26]);
     let bar = Bar { label: "a <b>".into(), value: rows_estimate() };
     assert!(bars("t", &[bar]).contains("a &lt;b&gt;"));
     let line = Line { label: "x".into(), values: vec![Some(0.0), None, Some(1.0)] };

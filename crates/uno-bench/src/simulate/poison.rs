@@ -37,6 +37,52 @@ pub struct PoisonOptions {
     pub share: f64,
 }
 
+impl PoisonOptions {
+    /// What `uno bench poisoning` tries when nothing else is asked for.
+    pub fn usual() -> Vec<Self> {
+        let of = |attack, share| Self { attack, share, ..Self::default() };
+        vec![
+            of(Attack::Hijack, 0.1),
+            of(Attack::Hijack, 0.25),
+            of(Attack::Flood, 0.5),
+            of(Attack::Injection, 0.25),
+        ]
+    }
+}
+
+impl std::fmt::Display for PoisonOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let attack = match self.attack {
+            Attack::Hijack => "hijack",
+            Attack::Flood => "flood",
+            Attack::Injection => "injection",
+        };
+        write!(f, "{attack}:{}", self.share)
+    }
+}
+
+impl std::str::FromStr for PoisonOptions {
+    type Err = String;
+
+    /// `hijack:0.1`
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is no attack: name one of hijack, flood, injection and a share below 1, as in hijack:0.1"
+            )
+        };
+        let (name, share) = text.split_once(':').ok_or_else(wrong)?;
+        let attack = match name {
+            "hijack" => Attack::Hijack,
+            "flood" => Attack::Flood,
+            "injection" => Attack::Injection,
+            _ => return Err(wrong()),
+        };
+        let share: f64 = share.parse().map_err(|_| wrong())?;
+        if share > 0.0 && share < 1.0 { Ok(Self { attack, share, ..Self::default() }) } else { Err(wrong()) }
+    }
+}
+
 impl Default for PoisonOptions {
     fn default() -> Self {
         Self { seed: 42, attack: Attack::Hijack, share: 0.1 }
@@ -132,7 +178,7 @@ fn attacked<'a>(spoke: &[&'a Record]) -> Vec<&'a Record> {
 }
 
 /// How far what was planted got.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// Conversations that were planted.
     pub planted: usize,
@@ -215,6 +261,16 @@ mod tests {
         let none = poison(&honest, &PoisonOptions { share: 0.0, ..PoisonOptions::default() });
         assert_eq!((none.planted.len(), none.records.len()), (0, 36));
         assert_eq!(poison(&[], &PoisonOptions::default()).records.len(), 0);
+    }
+
+    #[test]
+    fn attacks_are_named_on_the_command_line() {
+        for options in PoisonOptions::usual() {
+            assert_eq!(options.to_string().parse(), Ok(options));
+        }
+        for wrong in ["hijack", "hijack:1", "hijack:0", "hijack:x", "charm:0.1"] {
+            assert!(wrong.parse::<PoisonOptions>().unwrap_err().contains(wrong), "{wrong}");
+        }
     }
 
     #[test]

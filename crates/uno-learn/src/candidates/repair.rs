@@ -89,7 +89,7 @@ impl<'a> Shape<'a> {
         let closing_sentences = self.closing.map_or(0, |c| split(c).len());
         let room = self.words.checked_sub(frame)?;
         let body = match self.list {
-            Some(list) => itemised(&sentences, list, self.items, room)?,
+            Some(list) => itemised(answer, &sentences, list, self.items, room)?,
             None => {
                 let most = match self.sentences {
                     usize::MAX if self.closing.is_some() => 4,
@@ -131,22 +131,64 @@ fn prose(sentences: &[String], most: usize, room: usize) -> String {
     out.join(" ")
 }
 
-/// Up to four short sentences (or exactly `count`) as a list.
-fn itemised(sentences: &[String], list: List, count: Option<usize>, room: usize) -> Option<String> {
-    let mut used = 0;
-    let items: Vec<&String> = sentences
-        .iter()
-        .filter(|s| words(s) <= 18)
-        .take(count.unwrap_or(4))
-        .take_while(|s| {
-            used += words(s);
+/// Up to four short items (or exactly `count`) as a list: sentences; where they are too few or too long, their clauses; last,
+/// what the answer listed itself.
+fn itemised(
+    answer: &str,
+    sentences: &[String],
+    list: List,
+    count: Option<usize>,
+    room: usize,
+) -> Option<String> {
+    let whole = || sentences.iter().filter(|s| words(s) <= MAX_ITEM_WORDS).cloned().collect::<Vec<_>>();
+    let clauses = || sentences_up_to(answer, usize::MAX).iter().flat_map(|s| clauses(s)).collect();
+    let sources: [&dyn Fn() -> Vec<String>; 3] = [&whole, &clauses, &|| listed(answer)];
+    let items = sources.iter().find_map(|source| {
+        let mut used = 0;
+        let fits = |item: &String| {
+            used += words(item);
             used <= room
-        })
-        .collect();
-    let enough = count.map_or(items.len() >= 2, |n| items.len() == n);
+        };
+        let items: Vec<String> = source().into_iter().take(count.unwrap_or(4)).take_while(fits).collect();
+        count.map_or(items.len() >= 2, |n| items.len() == n).then_some(items)
+    })?;
     let mark = |i: usize| if list == List::Numbered { format!("{}.", i + 1) } else { "-".to_owned() };
     let lines: Vec<String> = items.iter().enumerate().map(|(i, s)| format!("{} {s}", mark(i))).collect();
-    enough.then(|| lines.join("\n"))
+    Some(lines.join("\n"))
+}
+
+/// Most words of a list's item.
+const MAX_ITEM_WORDS: usize = 18;
+
+/// The parts of a sentence that could stand alone: cut before "and", "then" and the like after a comma. Parts that are too
+/// short or too long to be an item are left out.
+fn clauses(sentence: &str) -> Vec<String> {
+    const JOINTS: &[&str] = &[", and then ", ", and ", ", then ", ", but ", "; "];
+    let mut parts = vec![sentence.trim_end_matches('.')];
+    for joint in JOINTS {
+        parts = parts.into_iter().flat_map(|part| part.split(joint)).collect();
+    }
+    let fits = |part: &&str| (4..=MAX_ITEM_WORDS).contains(&words(part));
+    parts.into_iter().filter(fits).map(|part| format!("{}.", capitalised(part.trim()))).collect()
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The lines that the answer itself marks as items of a list, each once.
+fn listed(answer: &str) -> Vec<String> {
+    let marked = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with(['-', '*', '•', '+']) || line.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let mut seen = HashSet::new();
+    let lines = answer.lines().filter(marked).map(bare);
+    lines
+        .filter(|l| (2..=MAX_ITEM_WORDS).contains(&words(l)) && l.starts_with(char::is_alphanumeric))
+        .filter(|l| !l.ends_with(':') && seen.insert(l.to_lowercase()))
+        .collect()
 }
 
 /// The answer's first closed code block.
@@ -160,6 +202,13 @@ fn code(answer: &str) -> Option<String> {
 /// The usable sentences of an answer: whole ones outside code, without markup, announcements ("Here are some tips:"),
 /// pleasantries, overlong ones and repetitions.
 fn sentences(answer: &str) -> Vec<String> {
+    sentences_up_to(answer, MAX_SENTENCE_WORDS)
+}
+
+/// Longest sentence that stays whole, in words.
+const MAX_SENTENCE_WORDS: usize = 26;
+
+fn sentences_up_to(answer: &str, most: usize) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut out = Vec::new();
     let mut code = false;
@@ -174,8 +223,9 @@ fn sentences(answer: &str) -> Vec<String> {
             let filler = FILLERS.iter().any(|f| lower.contains(f));
             let cased =
                 sentence.starts_with(|c: char| c.is_uppercase() || (c.is_alphabetic() && !c.is_lowercase()));
-            let whole =
-                sentence.ends_with(['.', '!', '。', '！']) && words(sentence) <= 26 && long_enough(sentence);
+            let whole = sentence.ends_with(['.', '!', '。', '！'])
+                && words(sentence) <= most
+                && long_enough(sentence);
             if whole && cased && !filler && seen.insert(lower) {
                 out.push(sentence.replace('!', "."));
             }
@@ -220,7 +270,9 @@ const FILLERS: &[&str] = &[
 fn bare(line: &str) -> String {
     let line = line.trim().trim_start_matches(['#', '-', '*', '•', '+', '>', ' ']);
     let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let line = if digits > 0 { line[digits..].trim_start_matches(['.', ')', ' ']) } else { line };
+    // "2. Rinse" is numbered, "2 cups of rice" is not.
+    let numbered = digits > 0 && line[digits..].starts_with(['.', ')']);
+    let line = if numbered { line[digits..].trim_start_matches(['.', ')', ' ']) } else { line };
     let line = line.replace(['*', '`', '_'], "");
     match line.split_once(": ") {
         Some((label, rest)) if words(label) <= 6 && rest.starts_with(char::is_uppercase) => {
@@ -274,6 +326,24 @@ mod tests {
             first.as_deref(),
             Some("```python\nprint(1 + 1)\n```\nYou can use split for this purpose.")
         );
+    }
+
+    #[test]
+    fn long_sentences_are_cut_into_clauses_and_listed_lines_are_items() {
+        let long = "You first rinse the dried beans in cold water until nothing floats any more, and then you leave them in a large \
+                    bowl with plenty of water over night, but never in the sun.";
+        let numbered = |answer: &str| by(&[Check::NumberedList], answer);
+        assert_eq!(
+            numbered(long).as_deref(),
+            Some(
+                "1. You first rinse the dried beans in cold water until nothing floats any more.\n2. You leave them in a large bowl \
+                 with plenty of water over night.\n3. Never in the sun."
+            )
+        );
+        let bullets =
+            "Here is what you need:\n- 2 cups of milk\n- A pinch of salt\n- 2 cups of milk\n- Things:\nThen";
+        assert_eq!(numbered(bullets).as_deref(), Some("1. 2 cups of milk\n2. A pinch of salt"));
+        assert_eq!(numbered("- only one item here\n- x"), None);
     }
 
     #[test]

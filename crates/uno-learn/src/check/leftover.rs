@@ -250,6 +250,8 @@ static NO_DEMAND: LazyLock<Regex> = LazyLock::new(|| {
         r"(?x) ^ (?:(?:but|and|so|well|ok|oh)\ )*
           (?: you\ (?:may|can|could|might|are\ (?:allowed|free|welcome)\ to|don't\ (?:have|need)\ to|needn't) \b
             | feel\ free | it(?:'s|\ is)\ (?:ok|okay|fine|all\ right)
+            | (?:thanks|thank\ you|thx)(?:\ (?:a\ lot|so\ much|very\ much))?\ for\b
+            | (?:(?:my|our|his|her|their|the)\ (?:\w+\ )?\w+|he|she|they|somebody|someone)\ (?:told|asked|taught|reminded)\ (?:me|us)\b
             | you\ (?:(?:always|still|again|just|keep|kept|often|usually|sometimes|never|already|also)\ )*
               (?:start|begin|began|end|use|using|write|wrote|writing|give|gave|giving|put|answer|repl(?:y|ied)|respond|include|add|mention|say|said|open|close|finish|show)(?:e?d|ing)? \b )",
     )
@@ -260,7 +262,8 @@ pub(super) fn asks_for_more(clause: &str) -> bool {
     ["but also", "as well as", "along with", "together with"].iter().any(|words| clause.contains(words))
 }
 
-/// Whether the clause permits or reports what it names: "you may use bullets", "you always start with …".
+/// Whether the clause permits, praises or reports what it names: "you may use bullets", "thanks for the table", "you always start
+/// with …", "my boss told me to …".
 pub(super) fn is_permission_or_report(clause: &str) -> bool {
     NO_DEMAND.is_match(clause)
 }

@@ -53,15 +53,9 @@ pub struct Accuracy {
 impl Accuracy {
     fn of(outcomes: &[Outcome]) -> Self {
         let w = crate::stats::win_rate(outcomes);
-        Self {
-            right: w.wins,
-            ties: w.ties,
-            wrong: w.losses,
-            unknown: w.unknown,
-            rate: w.rate,
-            low: w.low,
-            high: w.high,
-        }
+        // Here a tie is a judge who cannot tell: it counts as half a success of a coin.
+        let (low, high) = crate::stats::wilson(w.rate, w.known());
+        Self { right: w.wins, ties: w.ties, wrong: w.losses, unknown: w.unknown, rate: w.rate, low, high }
     }
 
     /// Items with a usable reply.

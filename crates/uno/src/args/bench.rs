@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{EvolutionArgs, LearningArgs, MemoryBenchArgs};
+use super::{EvolutionArgs, LearningArgs, MemoryBenchArgs, PoisoningArgs};
 
 /// Measures the engine and the method, and makes simulated logs.
 #[derive(Debug, Args)]
@@ -34,6 +34,8 @@ pub enum BenchCommand {
     Learning(LearningArgs),
     /// What happens over steps with drift: a rule changes, a domain appears late, a burst of noise
     Evolution(EvolutionArgs),
+    /// How far users get who try to teach something harmful
+    Poisoning(PoisoningArgs),
     /// MemoryBench: scores results, or runs its protocols
     Memorybench(MemoryBenchArgs),
 }

@@ -5,6 +5,7 @@ mod bench;
 mod bench_evolution;
 mod bench_learning;
 mod bench_memory;
+mod bench_poisoning;
 mod commands;
 mod serve;
 
@@ -17,6 +18,7 @@ pub use bench::{BenchArgs, BenchCommand, EmbedArgs, GenerateArgs, PrecisionArgs,
 pub use bench_evolution::EvolutionArgs;
 pub use bench_learning::LearningArgs;
 pub use bench_memory::{MemoryBenchArgs, MemoryBenchCommand, RunArgs, ScoreArgs};
+pub use bench_poisoning::PoisoningArgs;
 pub use commands::{
     AskArgs, AskPath, ConfigArgs, ConfigCommand, DemoArgs, DoctorArgs, EvolveArgs, IngestArgs, LearnArgs,
     ModelsArgs, ModelsCommand, ReportArgs,

@@ -15,7 +15,7 @@ const fn of(name: &'static str, settings: &'static [&'static str]) -> Ablation {
 
 /// All ablations, thresholds swept at the end.
 pub const ABLATIONS: &[Ablation] = &[
-    of("no_clusters", &["cluster.by=none", "evidence.min_user_share=0"]),
+    of("no_clusters", &["cluster.by=none"]),
     of("query_features", &["cluster.by=query"]),
     of("rule_features", &["cluster.by=rules"]),
     of("all_expert", &["plan.gate=expert"]),

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use uno_bench::baseline::{Baseline, MemoryKind, Question};
+use uno_bench::cpu_seconds;
 use uno_bench::evolution::{EvolutionOptions, StepScore, Story, csv, svg};
 use uno_bench::learning::{Answered, score};
 use uno_types::Record;
@@ -31,6 +32,7 @@ struct Outcome {
     answered: Answered,
     learning_tokens: usize,
     learning_seconds: f64,
+    cpu_seconds: f64,
 }
 
 /// Runs all steps in `out`.
@@ -65,6 +67,7 @@ pub fn run(
             base: figures(&base)?.obedience,
             learning_tokens: outcome.learning_tokens,
             learning_seconds: outcome.learning_seconds,
+            cpu_seconds: outcome.cpu_seconds,
         };
         console.note(format_args!(
             "step {} of {}: obeys {:.0} %",
@@ -143,16 +146,19 @@ fn outcome(
     );
     pipeline.stage(&format!("step {} {}", step + 1, plan.system), &depends, |p| {
         let bench = Bench { pipeline: p, settings, answer: &settings.verify.answer, console: p.console };
-        let mut system = bench.create(plan.system, p.run.path("runs"))?;
+        // What another story or other settings evolved to is not gone on from.
+        let story = uno_store::hash::of_value(&(&plan.options, settings, plan.system.to_string()));
+        let mut system = bench.create(plan.system, p.run.path("runs").join(&story[..12]))?;
         // What was learned before is not learned again, nor paid for.
         system.resume(seen)?;
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), cpu_seconds());
         let learned = system.learn(new)?;
-        let learning_seconds = started.elapsed().as_secs_f64();
+        let (learning_seconds, cpu_seconds) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
         let outcome = Outcome {
             answered: answered(system.as_mut(), asked)?,
             learning_tokens: learned.prompt + learned.completion,
             learning_seconds,
+            cpu_seconds,
         };
         p.run.write_json(&file, &outcome)?;
         Ok(vec![file.clone()])

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use uno_bench::baseline::{MemoryKind, Question};
+use uno_bench::cpu_seconds;
 use uno_bench::learning::{Answered, Bar, Cell, LearningOptions, TestQuestion, bars, csv, questions, score};
 use uno_bench::simulate::{Domain, simulate_in};
 use uno_train::Precision;
@@ -26,6 +27,7 @@ struct Outcome {
     answered: Answered,
     learning_tokens: usize,
     learning_seconds: f64,
+    cpu_seconds: f64,
     training_seconds: Option<f64>,
     perplexity: Option<(f64, f64)>,
 }
@@ -33,9 +35,13 @@ struct Outcome {
 /// The benchmark's own defaults: those of the quick demo, in the faster precision where this machine has it.
 pub fn settings() -> Settings {
     let mut settings = demo::settings(true);
+    // Noise leaves some domains with few pairs.
+    settings.cluster.min_steps = 24;
     settings.train.precision = uno_train::TrainPrecision::Bf16;
     settings.critic.precision = uno_train::TrainPrecision::Bf16;
     settings.engine.precision = Precision::Bf16;
+    // Programs score every rule of the simulated users, so the judge is measured only so far that its verdict is seen not to count.
+    settings.judge_check.max_items = 8;
     settings
 }
 
@@ -59,7 +65,7 @@ pub fn run(plan: &Plan, settings: &Settings, out: &Path, console: &Console) -> a
     fs_err::create_dir_all(pipeline.run.path("answers"))?;
     let mut cells = Vec::new();
     for &noise in &plan.options.noise {
-        let level = Level::simulate(&mut pipeline, plan, &domains, noise)?;
+        let level = Level::simulate(&mut pipeline, &plan.options, &domains, noise)?;
         let base = level.outcome(&mut pipeline, SystemName::Memory(MemoryKind::WoMemory), None)?;
         for &system in &plan.systems {
             let outcome = level.outcome(&mut pipeline, system, Some(&base.answered.texts))?;
@@ -78,6 +84,7 @@ pub fn run(plan: &Plan, settings: &Settings, out: &Path, console: &Console) -> a
                 score,
                 learning_tokens: outcome.learning_tokens,
                 learning_seconds: outcome.learning_seconds,
+                cpu_seconds: outcome.cpu_seconds,
                 training_seconds: outcome.training_seconds,
                 perplexity: outcome.perplexity,
             });
@@ -109,28 +116,28 @@ fn write(pipeline: &Pipeline<'_>, cells: &[Cell]) -> anyhow::Result<()> {
 }
 
 /// Logs of a level of noise, and the questions.
-struct Level {
+pub(super) struct Level {
     name: String,
-    logs: Vec<Record>,
-    questions: Vec<TestQuestion>,
+    pub(super) logs: Vec<Record>,
+    pub(super) questions: Vec<TestQuestion>,
 }
 
 impl Level {
-    fn simulate(
+    pub(super) fn simulate(
         pipeline: &mut Pipeline<'_>,
-        plan: &Plan,
+        size: &LearningOptions,
         domains: &[Domain],
         noise: f64,
     ) -> anyhow::Result<Self> {
         let name = format!("noise-{:02.0}", noise * 100.0);
         let (logs, asked) = (format!("{name}-logs.jsonl"), format!("{name}-questions.jsonl"));
-        let options = plan.options.simulation(noise);
-        let depends = (&options, &plan.options.domains, plan.options.neutral, pipeline.roles()?.target_id());
+        let options = size.simulation(noise);
+        let depends = (&options, &size.domains, size.neutral, pipeline.roles()?.target_id());
         pipeline.stage(&format!("simulate {name}"), &depends, |p| {
             let mut bar = p.console.bar("first answers", 0);
             let mut progress = |done: usize, total: usize| bar.at(done as u64, total as u64);
             let made = simulate_in(domains, &options, p.roles()?.target(), &mut progress)?;
-            let questions = questions(&made.held_out, domains, plan.options.neutral);
+            let questions = questions(&made.held_out, domains, size.neutral);
             p.run.write_lines(&logs, &made.records)?;
             p.run.write_lines(&asked, &questions)?;
             Ok(vec![logs.clone(), asked.clone()])
@@ -158,13 +165,15 @@ impl Level {
             let answer = settings.verify.answer.clone();
             let bench = Bench { pipeline: p, settings, answer: &answer, console: p.console };
             let mut tested = bench.create(system, p.run.path("runs").join(&self.name))?;
-            let started = Instant::now();
+            let (started, cpu) = (Instant::now(), cpu_seconds());
             let learned = tested.learn(&self.logs)?;
-            let learning_seconds = started.elapsed().as_secs_f64();
+            let elapsed = started.elapsed().as_secs_f64();
+            let learning_seconds = tested.learning_seconds().unwrap_or(elapsed);
             let asked: Vec<Question> = self.questions.iter().map(|q| Question::of(&q.question)).collect();
             let started = Instant::now();
             let answers = tested.answer(&asked)?;
             let seconds = started.elapsed().as_secs_f64();
+            let cpu_seconds = cpu_seconds() - cpu;
             let perplexity = match base {
                 Some(base) => tested.perplexity(&asked, base).context("perplexity of base answers")?,
                 None => None,
@@ -179,6 +188,7 @@ impl Level {
                 },
                 learning_tokens: learned.prompt + learned.completion,
                 learning_seconds,
+                cpu_seconds,
                 training_seconds: tested.training_seconds(),
                 perplexity,
             };

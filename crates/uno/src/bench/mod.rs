@@ -4,6 +4,7 @@ mod ablations;
 pub mod evolution;
 pub mod learning;
 pub mod memorybench;
+pub mod poisoning;
 mod system;
 mod trained;
 

@@ -6,7 +6,9 @@ use uno_bench::simulate::{SimulateOptions, conversation_line, held_out_line, sim
 use uno_models::{EmbeddedChat, EmbeddedOptions};
 
 use super::models::resolve_or_pull;
-use super::{bench_evolution, bench_learning, bench_memory, bench_precision, bench_speed, bench_train};
+use super::{
+    bench_evolution, bench_learning, bench_memory, bench_poisoning, bench_precision, bench_speed, bench_train,
+};
 use crate::args::{BenchArgs, BenchCommand, SimulateArgs};
 use crate::output::Console;
 
@@ -23,6 +25,7 @@ pub fn run(args: &BenchArgs, console: &Console) -> anyhow::Result<()> {
         BenchCommand::Simulate(args) => simulated(args, console),
         BenchCommand::Learning(args) => bench_learning::run(args, console),
         BenchCommand::Evolution(args) => bench_evolution::run(args, console),
+        BenchCommand::Poisoning(args) => bench_poisoning::run(args, console),
         BenchCommand::Memorybench(args) => bench_memory::run(args, console),
     }
 }

@@ -7,6 +7,7 @@ mod bench_evolution;
 mod bench_examples;
 mod bench_learning;
 mod bench_memory;
+mod bench_poisoning;
 mod bench_precision;
 mod bench_speed;
 mod bench_train;

@@ -197,13 +197,18 @@ pub struct ClusterSettings {
     pub threshold: f64,
     /// Fewest pairs a cluster needs before anything is trained for it.
     pub min_pairs: usize,
-    /// Largest distance to a centroid at which a question still belongs to the cluster; 0: any.
+    /// Fewest optimiser steps of a training: where a cluster's pairs give fewer, it is given more epochs. 0: the epochs alone decide
+    /// (the method).
+    pub min_steps: usize,
+    /// Largest distance to a centroid at which a question still belongs to the cluster; 0: any. Question vectors have length 1,
+    /// so at 1 a question is as far from the centroid as from the origin, about which the means of unrelated questions lie: it
+    /// is no nearer to the cluster's questions than to any others.
     pub max_distance: f64,
 }
 
 impl Default for ClusterSettings {
     fn default() -> Self {
-        Self { by: ClusterBy::Dual, threshold: 4.0, min_pairs: 8, max_distance: 0.0 }
+        Self { by: ClusterBy::Dual, threshold: 4.0, min_pairs: 8, min_steps: 0, max_distance: 1.0 }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use uno_bench::learning::{obedience, obeys};
-use uno_bench::simulate::HeldOutQuestion;
+use uno_bench::learning::{obeyed, questions as asked};
+use uno_bench::simulate::{HeldOutQuestion, all_domains};
 use uno_learn::route::{self, Answer, Policy};
 use uno_learn::stats::Estimate;
 use uno_types::Message;
@@ -86,14 +86,11 @@ pub fn evaluate(pipeline: &mut Pipeline<'_>, questions: &[HeldOutQuestion]) -> a
 }
 
 fn measure(questions: &[HeldOutQuestion], answers: &[Vec<Answer>; 3], seed: u64) -> Outcome {
-    let obeyed: Vec<Vec<f64>> = answers
-        .iter()
-        .map(|way| {
-            let pairs = questions.iter().zip(way);
-            pairs.map(|(q, a)| obeys(&q.check, &a.text)).collect()
-        })
-        .collect();
-    let estimate = |way: usize| obedience(&obeyed[way], seed);
+    let asked = asked(questions, &all_domains(), 0);
+    let ways = answers.each_ref().map(|way| {
+        let texts: Vec<String> = way.iter().map(|answer| answer.text.clone()).collect();
+        obeyed(&asked, &texts, seed)
+    });
     let mut of_domain: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut routed: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for (i, question) in questions.iter().enumerate() {
@@ -101,16 +98,12 @@ fn measure(questions: &[HeldOutQuestion], answers: &[Vec<Answer>; 3], seed: u64)
         let cluster = answers[2][i].route.cluster.map_or("none".to_owned(), |c| c.to_string());
         *routed.entry(question.domain.clone()).or_default().entry(cluster).or_default() += 1;
     }
-    let share = |members: &[usize], way: usize| {
-        members.iter().map(|&i| obeyed[way][i]).sum::<f64>() / members.len().max(1) as f64
-    };
-    let domains = of_domain
-        .iter()
-        .map(|(domain, members)| (domain.clone(), [0, 1, 2].map(|way| share(members, way))))
-        .collect();
+    let share = |domain: &String, way: usize| ways[way].by_domain.get(domain).copied().unwrap_or(0.0);
+    let domains =
+        of_domain.keys().map(|domain| (domain.clone(), [0, 1, 2].map(|way| share(domain, way)))).collect();
     let examples = of_domain.values().filter_map(|members| {
         // A question that was gained shows the point; otherwise the first of the domain.
-        let gained = members.iter().find(|&&i| obeyed[2][i] > obeyed[0][i]);
+        let gained = members.iter().find(|&&i| ways[2].each[i] > ways[0].each[i]);
         let &i = gained.or(members.first())?;
         Some(Example {
             question: questions[i].question.clone(),
@@ -121,7 +114,7 @@ fn measure(questions: &[HeldOutQuestion], answers: &[Vec<Answer>; 3], seed: u64)
         })
     });
     Outcome {
-        obedience: Obedience { base: estimate(0), uno_single: estimate(1), uno: estimate(2) },
+        obedience: Obedience { base: ways[0].all, uno_single: ways[1].all, uno: ways[2].all },
         domains,
         routed,
         examples: examples.collect(),

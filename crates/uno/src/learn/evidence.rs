@@ -179,8 +179,8 @@ impl Artefacts {
         positions.map(|&i| self.records[i].query().to_owned()).collect()
     }
 
-    /// The held-out records of the clusters that are `wanted`: every record with rules that no training saw. Records
-    /// without a pair are among them. Often that is because the first answer was fine: they show what an adapter spoils.
+    /// The held-out records of the clusters that are `wanted`: every record that no training saw, with rules that enough users
+    /// share (what one of them wishes for against the others is no measure of an adapter). Records without a pair are among them. Often that is because the first answer was fine: they show what an adapter spoils.
     pub fn held_out(&self, wanted: impl Fn(usize) -> bool) -> Vec<HeldOut> {
         let clusters = self.clusters.iter().filter(|c| wanted(c.id));
         clusters.flat_map(|cluster| self.held_out_of(cluster)).collect()
@@ -190,7 +190,9 @@ impl Artefacts {
         let trained: HashSet<String> = self.evidence(cluster).train.into_iter().collect();
         let taught = |id: &&String| {
             let has_rules = |&i: &usize| !self.rules[i].with_feedback.is_empty();
-            !trained.contains(*id) && self.index.get(*id).is_some_and(has_rules)
+            !trained.contains(*id)
+                && !self.left_out.contains(*id)
+                && self.index.get(*id).is_some_and(has_rules)
         };
         let mut ids = self.capped(cluster.members.iter().filter(taught).cloned().collect());
         ids.sort();

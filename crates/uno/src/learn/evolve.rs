@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use uno_learn::evolve::{Member, regroup};
 use uno_learn::features;
 use uno_learn::judge::JudgeReport;
-use uno_store::{RunDir, TokenLedger, hash};
+use uno_store::{RunDir, StageTokens, TokenLedger, hash};
 use uno_types::{Candidate, Cluster, Pair, Plan, Record, RuleSet};
 
 use super::artefacts::{ClustersFile, MapPosition, files};
@@ -52,8 +52,13 @@ pub struct StepSummary {
     pub plan: Option<String>,
     /// One entry per cluster of the plan in force.
     pub clusters: Vec<ClusterSummary>,
+    /// Seconds per stage, interrupted attempts included; those on the new logs alone begin with `new `.
+    pub seconds: BTreeMap<String, f64>,
     /// Tokens paid for in this step, now and before.
     pub tokens_paid: u64,
+    /// The same in parts.
+    #[serde(skip)]
+    pub tokens: StageTokens,
     /// Stages that had to be run now.
     pub stages_run: Vec<String>,
 }
@@ -361,13 +366,20 @@ fn summary(
         plan_before,
         plan: run.plans().current(),
         clusters: ClusterSummary::of(&plan),
+        seconds: BTreeMap::new(),
         tokens_paid: 0,
+        tokens: StageTokens::default(),
         stages_run: ran.to_vec(),
     };
     let Some(number) = number else { return Ok(out) };
     let parts = [run.existing_step(&place(number))?, run.existing_step(&format!("{}/new", place(number)))?];
-    out.tokens_paid =
-        parts.iter().flatten().flat_map(|part| &part.manifest().stages).map(|s| s.tokens.paid()).sum();
+    for (part, prefix) in parts.iter().zip(["", "new "]) {
+        for stage in part.iter().flat_map(|part| &part.manifest().stages) {
+            out.tokens.add(&stage.tokens);
+            out.seconds.insert(format!("{prefix}{}", stage.name), stage.seconds);
+        }
+    }
+    out.tokens_paid = out.tokens.paid();
     let [Some(step), Some(new)] = parts else { return Ok(out) };
     let file: EvolutionFile = step.read_json(files::EVOLUTION)?;
     (out.changed, out.split) = (file.changed, file.split);

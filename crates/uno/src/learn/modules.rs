@@ -61,7 +61,7 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
             &settings.train,
             &settings.critic,
             settings.seed,
-            settings.cluster.min_pairs,
+            (settings.cluster.min_pairs, settings.cluster.min_steps),
             &settings.plan,
             settings.evidence.max_user_share,
         ),
@@ -124,6 +124,8 @@ fn module(
         AdapterKind::Critic => settings.critic.clone(),
     };
     config.seed = settings.seed;
+    let steps = evidence.train.len().div_ceil(config.batch.max(1)).max(1);
+    config.epochs = config.epochs.max(settings.cluster.min_steps.div_ceil(steps));
     config.max_length = config.max_length.min(weights.decoder().config().max_positions);
     let mut records = evidence.train.clone();
     records.sort();

@@ -9,13 +9,18 @@ use uno_types::{Plan, Record, Rule, RuleSet};
 
 use super::Pipeline;
 use super::artefacts::{ClustersFile, files};
+use crate::config::ClusterBy;
 
 /// Writes `support.json`.
 ///
 /// # Errors
 /// When the embedder is lost.
 pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
-    let options = pipeline.settings.evidence;
+    let mut options = pipeline.settings.evidence;
+    // A share of those who speak on a topic says nothing where there are no topics.
+    if pipeline.settings.cluster.by == ClusterBy::None {
+        options.min_user_share = 0.0;
+    }
     let depends = (
         pipeline.hashes(&[files::RECORDS, files::RULES, files::CLUSTERS, files::CENTROIDS]),
         &options,
