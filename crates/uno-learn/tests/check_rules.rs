@@ -1,6 +1,6 @@
 //! The compiler of rules on a hand-written table: each rule gives exactly the check beside it, or none.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a panic is a test's report, and precision is shown")]
 
 use uno_learn::check::compile;
 use uno_types::Check;
@@ -71,7 +71,7 @@ fn measured(table: &str) -> (f64, f64, String) {
         wrong.join("\n"),
         missed.join("\n")
     );
-    println!("{shown}");
+    eprintln!("{shown}");
     (precision, recall, shown)
 }
 

@@ -39,7 +39,7 @@ pub fn settings() -> Settings {
     settings.cluster.min_steps = 24;
     settings.train.precision = uno_train::TrainPrecision::Bf16;
     settings.critic.precision = uno_train::TrainPrecision::Bf16;
-    settings.engine.precision = Precision::Bf16;
+    settings.engine.precision = Precision::Int8;
     // Programs score every rule of the simulated users, so the judge is measured only so far that its verdict is seen not to count.
     settings.judge_check.max_items = 8;
     settings
