@@ -1,6 +1,10 @@
 //! The compiler of rules on a hand-written table: each rule gives exactly the check beside it, or none.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a panic is a test's report, and precision is shown")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a panic is a test's report, and precision is shown"
+)]
 
 use uno_learn::check::compile;
 use uno_types::Check;
