@@ -85,9 +85,8 @@ impl Difference {
         }
         let n = wins.n() as f64;
         let mean = (wins.wins as f64 + wins.ties as f64 / 2.0) / n;
-        // A win and a loss more, so that a few verdicts that agree do not look certain.
-        let spread = (wins.wins + wins.losses + 2) as f64 / (4.0 * (n + 2.0));
-        let variance = (spread - (mean - 0.5).powi(2) * n / (n + 2.0)).max(1e-6);
+        // The variance if both plans were alike, not the one seen: a few verdicts that agree would look certain.
+        let variance = (wins.wins + wins.losses + 2) as f64 / (4.0 * (n + 2.0));
         Some(Self { estimate: 0.5 - mean, radius: radius(variance / n, WINS_TAU, alpha) })
     }
 
