@@ -58,7 +58,8 @@ fn learned(server: &MockServer, attack: Attack, share: f64, more: &[&str]) -> (R
         let module: serde_json::Value = serde_json::from_str(line).unwrap();
         trained.extend(module["records"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned()));
     }
-    assert!(trained.len() >= 10, "{attack:?} {more:?}: honest records are trained on: {trained:?}");
+    // Small clusters hold out a third of what they have, so not many are left here; none would prove nothing.
+    assert!(trained.len() >= 5, "{attack:?} {more:?}: honest records are trained on: {trained:?}");
     (reach(&poisoned, &rules, &trained, &trained), poisoned)
 }
 
