@@ -20,8 +20,8 @@ rm -rf "$run/live.db"* "$run/plans" "$run/spool"
 "$bin/examples/opposite" "$run"
 # Three slots for two adapters in use: the next one fits, the one after that needs a slot freed. vLLM itself gets room for every
 # load of the test: its unload frees no slot of the engine, and its CPU kernels give requests of the base model the weights in the
-# last slot (index -1) when they share a step with an adapter's (0.32.0, lora/ops/torch_ops/lora_ops.py). GPU kernels leave such
-# rows out.
+# last slot (index -1) when they share a step with an adapter's (0.32.0, lora/ops/torch_ops/lora_ops.py). How GPU
+# kernels treat such rows was not checked.
 # On a CPU every token gathers its adapter's weights, padded to the largest rank: 64 instead of the adapters' 8 is eight times slower.
 vllm_more="--max-loras 128 --max-lora-rank 8 --max-model-len 512"
 . "$here/serve.sh"

@@ -31,7 +31,7 @@ pub struct EvidenceOptions {
 
 impl Default for EvidenceOptions {
     fn default() -> Self {
-        Self { min_users: 2, min_user_share: 0.5, max_user_share: 0.5, same_rule_cosine: 0.7 }
+        Self { min_users: 2, min_user_share: 0.34, max_user_share: 0.5, same_rule_cosine: 0.7 }
     }
 }
 
