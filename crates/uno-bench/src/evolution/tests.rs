@@ -97,7 +97,7 @@ fn a_fall_is_excused_for_two_steps_after_a_change_only() {
 fn tables_and_pictures_hold_every_step() {
     let steps = [step(0, 0.1), step(1, 0.5), step(2, 0.9)];
     assert_eq!(rows(&steps).len(), 4);
-    assert!(csv(&steps).lines().all(|l| l.split(',').count() == 11), "{}", csv(&steps));
+    assert!(csv(&steps).lines().all(|l| l.split(',').count() == 12), "{}", csv(&steps));
     let svg = svg(&steps, &EvolutionOptions::default());
     assert!(svg.contains("a, b") && svg.matches("<polyline").count() == 6);
 }
