@@ -143,11 +143,6 @@ impl ModelConfig {
         self.layers * block + tables * self.vocab_size * hidden + hidden
     }
 
-    /// Memory of one cached position (keys and values of all blocks), in bytes.
-    pub fn kv_bytes_per_token(&self) -> usize {
-        2 * self.layers * self.kv_dim() * size_of::<f32>()
-    }
-
     /// Dimensions of a head that rotate (even).
     pub fn rotary_dim(&self) -> usize {
         let dims = (self.head_dim as f32 * self.rope.partial) as usize;

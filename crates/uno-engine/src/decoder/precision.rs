@@ -140,8 +140,11 @@ impl Decoder {
 
     /// Memory that a position of a sequence takes in generation, in bytes: keys and values are bf16 unless generation is f32.
     pub fn kv_bytes_per_token(&self) -> usize {
-        let f32s = self.config.kv_bytes_per_token();
-        if self.generation == Precision::F32 { f32s } else { f32s / 2 }
+        let each = match self.generation {
+            Precision::F32 => size_of::<f32>(),
+            Precision::Bf16 | Precision::Int8 => size_of::<half::bf16>(),
+        };
+        2 * self.config.layers * self.config.kv_dim() * each
     }
 
     /// In what generation multiplies.

@@ -4,8 +4,10 @@
 
 use half::bf16;
 
-use super::lanes::Lanes;
+use super::lanes::{Element, Lanes};
 use super::level::{Level, level};
+use super::matrix::{Mat, MatMut};
+use super::skinny;
 use super::softmax::softmax;
 
 /// Cached numbers.
@@ -31,91 +33,15 @@ pub(crate) struct Cached<'a> {
     pub(crate) values: Numbers<'a>,
 }
 
-/// What a register is filled from.
-trait Element: Copy {
-    /// # Safety
-    /// `p` is readable for a register's width.
-    unsafe fn load<L: Lanes>(p: *const Self) -> L;
-    fn number(self) -> f32;
-}
-
-impl Element for f32 {
-    #[inline(always)]
-    unsafe fn load<L: Lanes>(p: *const f32) -> L {
-        // SAFETY: as promised.
-        unsafe { L::load(p) }
-    }
-    #[inline(always)]
-    fn number(self) -> f32 {
-        self
-    }
-}
-
-impl Element for bf16 {
-    #[inline(always)]
-    unsafe fn load<L: Lanes>(p: *const bf16) -> L {
-        // SAFETY: as promised.
-        unsafe { L::load_bf16(p) }
-    }
-    #[inline(always)]
-    fn number(self) -> f32 {
-        self.to_f32()
-    }
-}
-
-/// One run of positions for some heads. `scores`: [heads, stride] from the run's first position.
+/// One run of positions for some heads.
 struct Run<'a, E> {
-    q: &'a [f32],
-    cached: &'a [E],
+    values: &'a [E],
     positions: usize,
     dim: usize,
-    scores: *mut f32,
+    heads: usize,
+    /// [heads, stride] from the run's first position.
+    weights: *const f32,
     stride: usize,
-    scale: f32,
-}
-
-/// `scores[h, p] = scale · q[h] · keys[p]` for `H` heads from `head`: each key is loaded once for all of them.
-#[inline(always)]
-#[allow(clippy::needless_range_loop, reason = "what closures call is not inlined under target features")]
-unsafe fn scores<L: Lanes, E: Element, const H: usize>(run: &Run<'_, E>, head: usize) {
-    let (dim, whole) = (run.dim, run.dim / L::WIDTH * L::WIDTH);
-    let mut from = 0;
-    while from < run.positions {
-        let count = (run.positions - from).min(4);
-        // SAFETY: positions, heads and columns lie within the run.
-        unsafe {
-            let q = run.q.as_ptr().add(head * dim);
-            let mut keys = [run.cached.as_ptr(); 4];
-            for j in 0..4 {
-                keys[j] = keys[j].add((from + j.min(count - 1)) * dim);
-            }
-            let mut sums = [[L::zero(); 4]; H];
-            let mut t = 0;
-            while t < whole {
-                let mut wide = [L::zero(); 4];
-                for j in 0..4 {
-                    wide[j] = E::load::<L>(keys[j].add(t));
-                }
-                for h in 0..H {
-                    let qt = L::load(q.add(h * dim + t));
-                    for j in 0..4 {
-                        sums[h][j] = qt.fma(wide[j], sums[h][j]);
-                    }
-                }
-                t += L::WIDTH;
-            }
-            for h in 0..H {
-                let mut sum = L::sums(sums[h]);
-                for j in 0..count {
-                    for t in whole..dim {
-                        sum[j] += *q.add(h * dim + t) * (*keys[j].add(t)).number();
-                    }
-                    *run.scores.add((head + h) * run.stride + from + j) = sum[j] * run.scale;
-                }
-            }
-        }
-        from += 4;
-    }
 }
 
 /// `out[h] += weights[h] · values` for `H` heads from `head`: each value is loaded once for all of them.
@@ -128,8 +54,8 @@ unsafe fn weighted<L: Lanes, E: Element, const H: usize>(run: &Run<'_, E>, head:
     // SAFETY: positions, heads and columns lie within the run.
     unsafe {
         let out = out.as_mut_ptr().add(head * dim);
-        let weights = run.scores.add(head * run.stride);
-        let values = run.cached.as_ptr();
+        let weights = run.weights.add(head * run.stride);
+        let values = run.values.as_ptr();
         let mut c = 0;
         while c < whole {
             let mut sums = [[L::zero(); 4]; H];
@@ -170,22 +96,17 @@ unsafe fn weighted<L: Lanes, E: Element, const H: usize>(run: &Run<'_, E>, head:
 
 /// All heads, as many at a time as the registers hold.
 #[inline(always)]
-unsafe fn heads<L: Lanes, E: Element>(run: &Run<'_, E>, mut out: Option<&mut [f32]>) {
-    let heads = run.q.len() / run.dim;
+unsafe fn all_heads<L: Lanes, E: Element>(run: &Run<'_, E>, out: &mut [f32]) {
     let mut head = 0;
-    while head < heads {
-        let n = (heads - head).min(4);
+    while head < run.heads {
+        let n = (run.heads - head).min(4);
         // SAFETY: the heads are the run's.
         unsafe {
-            match (n, &mut out) {
-                (1, None) => scores::<L, E, 1>(run, head),
-                (2, None) => scores::<L, E, 2>(run, head),
-                (3, None) => scores::<L, E, 3>(run, head),
-                (_, None) => scores::<L, E, 4>(run, head),
-                (1, Some(out)) => weighted::<L, E, 1>(run, head, out),
-                (2, Some(out)) => weighted::<L, E, 2>(run, head, out),
-                (3, Some(out)) => weighted::<L, E, 3>(run, head, out),
-                (_, Some(out)) => weighted::<L, E, 4>(run, head, out),
+            match n {
+                1 => weighted::<L, E, 1>(run, head, out),
+                2 => weighted::<L, E, 2>(run, head, out),
+                3 => weighted::<L, E, 3>(run, head, out),
+                _ => weighted::<L, E, 4>(run, head, out),
             }
         }
         head += n;
@@ -194,30 +115,30 @@ unsafe fn heads<L: Lanes, E: Element>(run: &Run<'_, E>, mut out: Option<&mut [f3
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn heads_avx512<E: Element>(run: &Run<'_, E>, out: Option<&mut [f32]>) {
+fn all_heads_avx512<E: Element>(run: &Run<'_, E>, out: &mut [f32]) {
     // SAFETY: the features are enabled here.
-    unsafe { heads::<std::arch::x86_64::__m512, E>(run, out) }
+    unsafe { all_heads::<std::arch::x86_64::__m512, E>(run, out) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn heads_avx2<E: Element>(run: &Run<'_, E>, out: Option<&mut [f32]>) {
+fn all_heads_avx2<E: Element>(run: &Run<'_, E>, out: &mut [f32]) {
     // SAFETY: the features are enabled here.
-    unsafe { heads::<std::arch::x86_64::__m256, E>(run, out) }
+    unsafe { all_heads::<std::arch::x86_64::__m256, E>(run, out) }
 }
 
-/// Scores without `out`; with it, the weighted sum of values, added.
-fn step<E: Element>(level: Level, run: &Run<'_, E>, out: Option<&mut [f32]>) {
-    assert!(run.cached.len() == run.positions * run.dim);
+/// Adds the run's weighted sum of values to `out` [heads, dim].
+fn add_weighted<E: Element>(level: Level, run: &Run<'_, E>, out: &mut [f32]) {
+    assert!(run.values.len() == run.positions * run.dim && out.len() == run.heads * run.dim);
     match level {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level was detected on this machine.
-        Level::Avx512 => unsafe { heads_avx512(run, out) },
+        Level::Avx512 => unsafe { all_heads_avx512(run, out) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level was detected on this machine.
-        Level::Avx2 => unsafe { heads_avx2(run, out) },
+        Level::Avx2 => unsafe { all_heads_avx2(run, out) },
         // SAFETY: the portable lanes need no instruction set.
-        _ => unsafe { heads::<[f32; 8], E>(run, out) },
+        _ => unsafe { all_heads::<[f32; 8], E>(run, out) },
     }
 }
 
@@ -243,37 +164,34 @@ fn attend_at(
     let heads = q.len() / dim;
     let stride: usize = parts.iter().map(|p| p.keys.len() / dim).sum();
     scores.resize(heads * stride, 0.0);
+    let q = Mat::dense(q, heads, dim);
     let scale = 1.0 / (dim as f32).sqrt();
-    let pass = |values: bool, scores: &mut [f32], mut out: Option<&mut [f32]>| {
-        let mut at = 0;
-        for part in parts {
-            let numbers = if values { part.values } else { part.keys };
-            let positions = numbers.len() / dim;
-            // SAFETY: `at` is at most the length.
-            let scores = unsafe { scores.as_mut_ptr().add(at) };
-            match numbers {
-                Numbers::F32(cached) => {
-                    step(
-                        level,
-                        &Run { q, cached, positions, dim, scores, stride, scale },
-                        out.as_deref_mut(),
-                    );
-                }
-                Numbers::Bf16(cached) => {
-                    step(
-                        level,
-                        &Run { q, cached, positions, dim, scores, stride, scale },
-                        out.as_deref_mut(),
-                    );
-                }
-            }
-            at += positions;
+    let mut at = 0;
+    for part in parts {
+        let positions = part.keys.len() / dim;
+        let mut view = MatMut::strided(&mut scores[at..], heads, positions, stride);
+        match part.keys {
+            Numbers::F32(keys) => skinny::dots(level, &mut view, q, keys, scale),
+            Numbers::Bf16(keys) => skinny::dots(level, &mut view, q, keys, scale),
         }
-    };
-    pass(false, scores, None);
+        at += positions;
+    }
     scores.chunks_exact_mut(stride.max(1)).for_each(softmax);
     out.fill(0.0);
-    pass(true, scores, Some(out));
+    let mut at = 0;
+    for part in parts {
+        let positions = part.values.len() / dim;
+        let weights = scores[at..].as_ptr();
+        match part.values {
+            Numbers::F32(values) => {
+                add_weighted(level, &Run { values, positions, dim, heads, weights, stride }, out);
+            }
+            Numbers::Bf16(values) => {
+                add_weighted(level, &Run { values, positions, dim, heads, weights, stride }, out);
+            }
+        }
+        at += positions;
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,57 @@ pub(crate) trait Lanes: Copy {
     fn prefetch(_p: *const f32) {}
 }
 
+/// What a register is filled from.
+pub(crate) trait Element: Copy {
+    /// # Safety
+    /// `p` is readable for a register's width.
+    unsafe fn load<L: Lanes>(p: *const Self) -> L;
+    /// # Safety
+    /// `p` is readable for `n` elements, fewer than a register's; the others become zero.
+    unsafe fn load_part<L: Lanes>(p: *const Self, n: usize) -> L;
+    /// As f32.
+    fn number(self) -> f32;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(p: *const f32) -> L {
+        // SAFETY: as promised.
+        unsafe { L::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<L: Lanes>(p: *const f32, n: usize) -> L {
+        // SAFETY: as promised.
+        unsafe { L::load_part(p, n) }
+    }
+    #[inline(always)]
+    fn number(self) -> f32 {
+        self
+    }
+}
+
+impl Element for bf16 {
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(p: *const bf16) -> L {
+        // SAFETY: as promised.
+        unsafe { L::load_bf16(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<L: Lanes>(p: *const bf16, n: usize) -> L {
+        // No register has more than sixteen.
+        let mut whole = [bf16::ZERO; 16];
+        // SAFETY: as promised; the copy has a whole register.
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, whole.as_mut_ptr(), n);
+            L::load_bf16(whole.as_ptr())
+        }
+    }
+    #[inline(always)]
+    fn number(self) -> f32 {
+        self.to_f32()
+    }
+}
+
 impl Lanes for [f32; 8] {
     const WIDTH: usize = 8;
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Matrix products: [`super::panel`] for large ones, [`super::skinny`] for a few rows against a long weight.
 
 use super::matrix::{Mat, MatMut};
+use super::parallel::PARALLEL_FROM;
 use super::{panel, skinny};
 use crate::decoder::Precision;
 
@@ -11,6 +12,13 @@ pub(crate) enum Threads {
     All,
     /// The calling thread only.
     One,
+}
+
+impl Threads {
+    /// Whether a product of so many multiplications stays on the calling thread.
+    pub(crate) fn alone(self, multiplications: usize) -> bool {
+        self == Threads::One || multiplications < PARALLEL_FROM
+    }
 }
 
 /// What happens to the output's old content.

@@ -4,18 +4,18 @@
 //! Each output is one dot product whose order of additions depends on `k` only, so that a sequence gets the same bits in
 //! any batch and with any number of threads.
 
-use super::lanes::Lanes;
+use super::lanes::{Element, Lanes};
 use super::level::{Level, level};
 use super::matrix::{Mat, MatMut};
-use super::parallel::{PARALLEL_FROM, ranges};
+use super::parallel::ranges;
 use super::product::{Into, Threads};
 
 /// Addresses and shape of one product; shared by the threads, each of which writes other columns of `y`.
 #[derive(Clone, Copy)]
-struct Job {
+struct Job<W> {
     x: *const f32,
     x_stride: usize,
-    w: *const f32,
+    w: *const W,
     w_stride: usize,
     y: *mut f32,
     y_stride: usize,
@@ -27,9 +27,9 @@ struct Job {
     ahead: usize,
 }
 
-impl Job {
+impl<W: Copy> Job<W> {
     /// The part of the job that covers `n` rows from `first`.
-    fn rows(&self, first: usize, n: usize) -> Job {
+    fn rows(&self, first: usize, n: usize) -> Job<W> {
         assert!(first + n <= self.m);
         // SAFETY: the rows are rows of both views.
         let (x, y) = unsafe { (self.x.add(first * self.x_stride), self.y.add(first * self.y_stride)) };
@@ -38,12 +38,12 @@ impl Job {
 }
 
 // SAFETY: threads read `x` and `w` and write disjoint columns of `y` (see `product`).
-unsafe impl Sync for Job {}
+unsafe impl<W> Sync for Job<W> {}
 
 /// `M` rows of x from `row` against weight rows `from..from+count`, `count <= 4`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "see below")]
-unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, count: usize) {
+unsafe fn tile<L: Lanes, W: Element, const M: usize>(job: &Job<W>, row: usize, from: usize, count: usize) {
     // The hardware does not see through four interleaved streams: while the first rows of x meet these weights, the next
     // weights are asked for.
     // SAFETY: `row + M <= m`, `from + count <= n`; all addresses lie in the views that `product` was given. Loops over
@@ -64,9 +64,9 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
         let mut t = 0;
         while t < whole {
             for j in 0..4 {
-                wt[j] = L::load(w[j].add(t));
+                wt[j] = W::load(w[j].add(t));
                 if row == 0 {
-                    L::prefetch(w[j].wrapping_add(job.ahead + t));
+                    L::prefetch(w[j].wrapping_add(job.ahead + t).cast());
                 }
             }
             for r in 0..M {
@@ -79,7 +79,7 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
         }
         if t < job.k {
             for j in 0..4 {
-                wt[j] = L::load_part(w[j].add(t), job.k - t);
+                wt[j] = W::load_part(w[j].add(t), job.k - t);
             }
             for r in 0..M {
                 let xt = L::load_part(x[r].add(t), job.k - t);
@@ -100,7 +100,7 @@ unsafe fn tile<L: Lanes, const M: usize>(job: &Job, row: usize, from: usize, cou
 
 /// Weight rows `from..to` against all rows of x, `MAX` at a time (as many as the registers hold).
 #[inline(always)]
-unsafe fn columns<L: Lanes, const MAX: usize>(job: &Job, from: usize, to: usize) {
+unsafe fn columns<L: Lanes, W: Element, const MAX: usize>(job: &Job<W>, from: usize, to: usize) {
     let mut j = from;
     while j < to {
         let count = (to - j).min(4);
@@ -108,21 +108,24 @@ unsafe fn columns<L: Lanes, const MAX: usize>(job: &Job, from: usize, to: usize)
         // SAFETY: rows and columns stay below m and `to`, which is at most n.
         unsafe {
             while row + MAX <= job.m {
-                tile::<L, MAX>(job, row, j, count);
+                tile::<L, W, MAX>(job, row, j, count);
                 row += MAX;
             }
             if MAX > 2 && row + 2 <= job.m {
                 if MAX > 4 && row + 4 <= job.m {
-                    tile::<L, 4>(job, row, j, count);
+                    tile::<L, W, 4>(job, row, j, count);
                     row += 4;
                 }
-                if row + 2 <= job.m {
-                    tile::<L, 2>(job, row, j, count);
+                if MAX > 2 && row + 3 == job.m {
+                    tile::<L, W, 3>(job, row, j, count);
+                    row += 3;
+                } else if row + 2 <= job.m {
+                    tile::<L, W, 2>(job, row, j, count);
                     row += 2;
                 }
             }
             while row < job.m {
-                tile::<L, 1>(job, row, j, count);
+                tile::<L, W, 1>(job, row, j, count);
                 row += 1;
             }
         }
@@ -132,19 +135,19 @@ unsafe fn columns<L: Lanes, const MAX: usize>(job: &Job, from: usize, to: usize)
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn columns_avx512(job: &Job, from: usize, to: usize) {
+fn columns_avx512<W: Element>(job: &Job<W>, from: usize, to: usize) {
     // SAFETY: the features are enabled here; the range is checked by `product`.
-    unsafe { columns::<std::arch::x86_64::__m512, 6>(job, from, to) }
+    unsafe { columns::<std::arch::x86_64::__m512, W, 6>(job, from, to) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn columns_avx2(job: &Job, from: usize, to: usize) {
+fn columns_avx2<W: Element>(job: &Job<W>, from: usize, to: usize) {
     // SAFETY: as above.
-    unsafe { columns::<std::arch::x86_64::__m256, 2>(job, from, to) }
+    unsafe { columns::<std::arch::x86_64::__m256, W, 2>(job, from, to) }
 }
 
-fn run(level: Level, job: &Job, from: usize, to: usize) {
+fn run<W: Element>(level: Level, job: &Job<W>, from: usize, to: usize) {
     match level {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level was detected on this machine.
@@ -153,7 +156,7 @@ fn run(level: Level, job: &Job, from: usize, to: usize) {
         // SAFETY: the level was detected on this machine.
         Level::Avx2 => unsafe { columns_avx2(job, from, to) },
         // SAFETY: the portable lanes need no instruction set.
-        _ => unsafe { columns::<[f32; 8], 2>(job, from, to) },
+        _ => unsafe { columns::<[f32; 8], W, 2>(job, from, to) },
     }
 }
 
@@ -185,11 +188,30 @@ pub(crate) fn product(y: &mut MatMut<'_>, into: Into, x: Mat<'_>, w: Mat<'_>, sc
             run(level, &job.rows(first, block.min(x.rows - first)), from, to);
         }
     };
-    if threads == Threads::One || job.m * job.k * w.rows < PARALLEL_FROM {
+    if threads.alone(job.m * job.k * w.rows) {
         columns(0, w.rows);
     } else {
         ranges(w.rows, 4, &columns);
     }
+}
+
+/// `y = scale * x · wᵀ` on this thread, for dense rows of `w`, which has as many rows as `y` columns.
+pub(crate) fn dots<W: Element>(level: Level, y: &mut MatMut<'_>, x: Mat<'_>, w: &[W], scale: f32) {
+    assert!(w.len() == y.cols * x.cols && y.rows == x.rows && x.col_stride == 1);
+    let job = Job {
+        x: x.as_ptr(),
+        x_stride: x.row_stride,
+        w: w.as_ptr(),
+        w_stride: x.cols,
+        y: y.as_mut_ptr(),
+        y_stride: y.stride,
+        m: x.rows,
+        k: x.cols,
+        scale,
+        add: false,
+        ahead: 8 * x.cols,
+    };
+    run(level, &job, 0, y.cols);
 }
 
 #[cfg(test)]

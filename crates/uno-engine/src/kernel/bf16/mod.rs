@@ -11,7 +11,7 @@ mod x86;
 use std::cell::RefCell;
 
 use super::matrix::{Mat, MatMut};
-use super::parallel::{PARALLEL_FROM, ranges, rows_per_task};
+use super::parallel::{ranges, rows_per_task};
 use super::product::{Into, Threads};
 use super::team::{each, lead};
 
@@ -102,7 +102,7 @@ pub(crate) fn product(mut y: MatMut<'_>, into: Into, x: Mat<'_>, w: &Packed, sca
         buffer.resize(rows * pairs, 0);
     }
     let left = &mut buffer[..rows * pairs];
-    let alone = threads == Threads::One || rows * w.k * w.n < PARALLEL_FROM;
+    let alone = threads.alone(rows * w.k * w.n);
     let task = if alone { rows } else { rows_per_task(rows) };
     let fill = |(i, left): (usize, &mut [u32])| {
         for (row, left) in left.chunks_exact_mut(pairs).enumerate() {

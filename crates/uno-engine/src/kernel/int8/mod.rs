@@ -10,7 +10,7 @@ mod left;
 mod x86;
 
 use super::matrix::{Mat, MatMut};
-use super::parallel::{PARALLEL_FROM, ranges};
+use super::parallel::ranges;
 use super::product::{Into, Threads};
 use super::team::{each, lead};
 use left::Left;
@@ -128,7 +128,7 @@ pub(crate) fn product(mut y: MatMut<'_>, into: Into, x: Mat<'_>, w: &Packed, sca
     if y.rows == 0 || w.n == 0 {
         return;
     }
-    let alone = threads == Threads::One || x.rows * w.k * w.n < PARALLEL_FROM;
+    let alone = threads.alone(x.rows * w.k * w.n);
     Left::with(x, alone, |left| {
         let job =
             Job { left, w, y: y.as_mut_ptr(), stride: y.stride, rows: y.rows, scale, add: into == Into::Add };

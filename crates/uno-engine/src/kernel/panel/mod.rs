@@ -15,7 +15,7 @@ use self::pack::pack;
 use self::tile::run;
 use super::level::level;
 use super::matrix::{Mat, MatMut};
-use super::parallel::{PARALLEL_FROM, split};
+use super::parallel::split;
 use super::product::{Into, Threads};
 
 pub(crate) use self::pack::Panels;
@@ -159,7 +159,7 @@ impl Job {
         if self.m == 0 || self.n == 0 {
             return;
         }
-        if threads == Threads::One || self.m * self.k * self.n < PARALLEL_FROM {
+        if threads.alone(self.m * self.k * self.n) {
             (0..panels).for_each(|panel| work(panel, (0, self.m)));
             return;
         }
