@@ -10,63 +10,9 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-
-use reqwest::Client;
 use serde_json::{Value, json};
+use support::gateway::{Gateway, header};
 use support::{Bench, LEARN, prepared, server};
-
-/// A gateway as a process. Killed when dropped.
-struct Gateway {
-    child: Child,
-    told: Value,
-    client: Client,
-}
-
-impl Gateway {
-    fn start(bench: &Bench, more: &[&str]) -> Self {
-        let words = ["serve", "--run", "run", "--listen", "127.0.0.1:0", "--json"];
-        let mut command = bench.command(&[&words, more].concat());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut document = String::new();
-        let told = loop {
-            assert!(lines.read_line(&mut document).unwrap() > 0, "it ended: {document}");
-            if let Ok(told) = serde_json::from_str(&document) {
-                break told;
-            }
-        };
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { child, told, client: Client::builder().no_proxy().build().unwrap() }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.told["listening"].as_str().unwrap())
-    }
-
-    async fn ask(&self, question: &str) -> reqwest::Response {
-        let body =
-            json!({"model": "uno", "messages": [{"role": "user", "content": question}], "max_tokens": 16});
-        self.client.post(self.url("/v1/chat/completions")).json(&body).send().await.unwrap()
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn header(response: &reqwest::Response, name: &str) -> String {
-    response.headers().get(name).map_or(String::new(), |v| v.to_str().unwrap().to_owned())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_learned_plan_is_served_and_its_log_can_be_learned_from() {
