@@ -6,6 +6,7 @@ use uno_models::{EmbeddedChat, precision};
 use uno_types::{Embedder, ModelError};
 
 use crate::baseline::cosine;
+use crate::speed::greedy;
 
 /// A model in one precision, compared with itself in f32.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,12 +27,12 @@ pub struct PrecisionReport {
     pub answer_cosine: f64,
 }
 
+fn engine(error: impl std::fmt::Display) -> ModelError {
+    ModelError::Engine(error.to_string())
+}
+
 /// Greedy answers of up to `new_tokens` tokens to each prompt, without the end token.
-fn answers(
-    chat: &EmbeddedChat,
-    prompts: &[&[u32]],
-    new_tokens: usize,
-) -> Result<Vec<Vec<u32>>, uno_engine::EngineError> {
+fn answers(chat: &EmbeddedChat, prompts: &[&[u32]], new_tokens: usize) -> Result<Vec<Vec<u32>>, ModelError> {
     let decoder = chat.decoder();
     let mut out = Vec::with_capacity(prompts.len());
     for prompts in prompts.chunks(8) {
@@ -48,11 +49,10 @@ fn answers(
                     step.push((sequence, ids));
                 }
             }
-            let logits = decoder.advance(&mut step)?;
+            let logits = decoder.advance(&mut step).map_err(engine)?;
             let mut next = Vec::new();
             for (i, (row, _)) in fed.iter().enumerate() {
-                let best = logits.row(i).iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-                let token = best.map_or(0, |(token, _)| token as u32);
+                let token = greedy(logits.row(i))?;
                 if !chat.ends().contains(&token) {
                     found[*row].push(token);
                     next.push((*row, vec![token]));
@@ -78,22 +78,20 @@ pub fn compare(
     new_tokens: usize,
     embedder: &dyn Embedder,
 ) -> Result<Vec<PrecisionReport>, ModelError> {
-    let engine = |error: String| ModelError::Engine(error);
     let prompts: Vec<&[u32]> = examples.iter().map(|(prompt, _)| prompt.as_slice()).collect();
     let mut reports: Vec<PrecisionReport> = Vec::new();
     let mut exact: Vec<Vec<u32>> = Vec::new();
     for chat in chats {
         let precision = chat.decoder().generation_precision();
-        let perplexity =
-            precision::perplexity(chat.decoder(), examples, precision).map_err(|e| engine(e.to_string()))?;
-        let found = answers(chat, &prompts, new_tokens).map_err(|e| engine(e.to_string()))?;
+        let perplexity = precision::perplexity(chat.decoder(), examples, precision).map_err(engine)?;
+        let found = answers(chat, &prompts, new_tokens)?;
         if reports.is_empty() {
             exact.clone_from(&found);
         }
         let seen: Vec<_> = prompts.iter().map(|p| p.to_vec()).zip(found.iter().cloned()).collect();
         let seen: Vec<_> = seen.into_iter().filter(|(_, answer)| !answer.is_empty()).collect();
-        let answer_perplexity = precision::perplexity(chats[0].decoder(), &seen, Precision::F32)
-            .map_err(|e| engine(e.to_string()))?;
+        let answer_perplexity =
+            precision::perplexity(chats[0].decoder(), &seen, Precision::F32).map_err(engine)?;
         let texts = |answers: &[Vec<u32>]| -> Vec<String> {
             answers.iter().map(|ids| chat.tokenizer().decode(ids)).collect()
         };

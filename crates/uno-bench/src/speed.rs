@@ -125,7 +125,8 @@ fn once(
     Ok((prefill, started.elapsed().as_secs_f64()))
 }
 
-fn greedy(logits: &[f32]) -> Result<u32, ModelError> {
+/// The likeliest token.
+pub(crate) fn greedy(logits: &[f32]) -> Result<u32, ModelError> {
     let drawn = sampling::draw(logits, None, &Sampling::GREEDY, 0, false);
     drawn.map(|d| d.token).map_err(|e| ModelError::Engine(e.to_string()))
 }

@@ -83,6 +83,11 @@ const SERVED: [Served; 4] = [Served::Expert, Served::Critic, Served::Base, Serve
 const OUTCOMES: [&str; 4] = ["ok", "error", "broken", "abandoned"];
 const FALLBACKS: [&str; 3] = ["not_ready", "embedder", "failed"];
 
+/// A metric without labels.
+pub(crate) fn single(out: &mut String, name: &str, kind: &str, help: &str, n: u64) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {n}");
+}
+
 impl Metrics {
     /// The base model stepped in for something of ours.
     pub fn decided(&self, decision: &Decision) {
@@ -156,7 +161,7 @@ impl Metrics {
             ("uno_log_purged_total", "Old rows deleted", of(&log.purged)),
         ];
         for (name, help, n) in counters {
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {n}");
+            single(&mut out, name, "counter", help, n);
         }
         let down = u64::from(log.store_down.load(Ordering::Relaxed));
         let gauges = [
@@ -165,7 +170,7 @@ impl Metrics {
             ("uno_connections", "Connections open", of(&self.connections)),
         ];
         for (name, help, n) in gauges {
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {n}");
+            single(&mut out, name, "gauge", help, n);
         }
         let _ = writeln!(
             out,
@@ -190,7 +195,7 @@ impl Metrics {
                 ("uno_spans_sent_total", "Spans that the collector took", &traces.stats.sent),
                 ("uno_spans_dropped_total", "Spans that were lost", &traces.stats.dropped),
             ] {
-                let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", of(n));
+                single(&mut out, name, "counter", help, of(n));
             }
         }
         if let Adapters::Embedded(stats) = &gateway.adapters {

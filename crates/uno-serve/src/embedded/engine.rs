@@ -1,6 +1,5 @@
 //! The thread that runs the batch, and the way there and back.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -11,6 +10,7 @@ use uno_models::embedded::{Listener, LiveBatch, LiveJob, LiveRequest};
 use uno_types::{Generation, ModelError};
 
 use super::queue::{Leaves, Queue};
+use crate::metrics::single;
 
 /// How the engine is doing.
 #[derive(Debug, Default)]
@@ -45,8 +45,7 @@ impl EngineStats {
             ("uno_engine_refused_total", "counter", "Requests that found no place to wait", &self.refused),
             ("uno_engine_left_total", "counter", "Requests whose client left before the end", &self.left),
         ] {
-            let n = n.load(Ordering::Relaxed);
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {n}");
+            single(out, name, kind, help, n.load(Ordering::Relaxed));
         }
     }
 

@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
@@ -154,16 +155,14 @@ fn fault_of(error: &ModelError) -> Fault {
 }
 
 fn fail(fault: Fault, message: &str) -> Answer {
-    let mut out = Response::new(LocalBody::full(error_json(fault, message)));
-    *out.status_mut() = fault.status();
-    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut out = whole(fault.status(), error_json(fault, message));
     if let Fault::TooMany(seconds) = fault {
         out.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     out
 }
 
-fn whole(status: StatusCode, body: String) -> Answer {
+fn whole(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut out = Response::new(LocalBody::full(body));
     *out.status_mut() = status;
     out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

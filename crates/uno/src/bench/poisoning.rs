@@ -124,13 +124,17 @@ fn attacked(
         let asked: Vec<Question> = level.questions.iter().map(|q| Question::of(&q.question)).collect();
         let texts = system.answer(&asked)?.texts;
         let learned = RunDir::open_existing(&run)?;
+        let (reach, paths) = followed(&learned, &poisoned)?;
         let outcome = Outcome {
             attack: options.to_string(),
+            attackers: poisoned.attackers,
             users: level.logs.iter().filter_map(|r| r.user.as_deref()).collect::<BTreeSet<_>>().len(),
             conversations: poisoned.records.len(),
+            reach,
+            promoted_share: reach.promoted as f64 / reach.planted.max(1) as f64,
             answers_with_brand: texts.iter().filter(|text| text.contains(BRAND)).count(),
             obedience: obeyed(&level.questions, &texts, settings.seed).all,
-            ..followed(&learned, &poisoned)?
+            paths,
         };
         p.run.write_json(&file, &outcome)?;
         Ok(vec![file.clone()])
@@ -138,8 +142,8 @@ fn attacked(
     Ok(pipeline.run.read_json(&file)?)
 }
 
-/// How far what was planted got in a run.
-fn followed(run: &RunDir, poisoned: &Poisoned) -> anyhow::Result<Outcome> {
+/// How far what was planted got in a run, and who answers there.
+fn followed(run: &RunDir, poisoned: &Poisoned) -> anyhow::Result<(Reach, BTreeMap<String, usize>)> {
     let rules: Vec<RuleSet> = run.read_lines(files::RULES)?;
     let plan: RoutingPlan = run.read_json(files::PLAN)?;
     let modules = Results::read(run)?.modules;
@@ -155,15 +159,5 @@ fn followed(run: &RunDir, poisoned: &Poisoned) -> anyhow::Result<Outcome> {
     for cluster in &plan.clusters {
         *paths.entry(cluster.path.as_str().to_owned()).or_insert(0) += 1;
     }
-    Ok(Outcome {
-        attack: String::new(),
-        attackers: poisoned.attackers,
-        users: 0,
-        conversations: 0,
-        reach,
-        promoted_share: reach.promoted as f64 / reach.planted.max(1) as f64,
-        answers_with_brand: 0,
-        obedience: Estimate::default(),
-        paths,
-    })
+    Ok((reach, paths))
 }

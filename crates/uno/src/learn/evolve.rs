@@ -94,6 +94,19 @@ pub fn in_force(run: &RunDir) -> anyhow::Result<(Option<usize>, Option<RunDir>)>
     Ok((None, None))
 }
 
+/// The newest step that has written `file`, before its plan is in force or after.
+///
+/// # Errors
+/// When a step cannot be read.
+pub fn newest_with(run: &RunDir, file: &str) -> anyhow::Result<Option<RunDir>> {
+    for number in (1..=last_step(run)).rev() {
+        if let Some(step) = run.existing_step(&place(number))?.filter(|step| step.path(file).is_file()) {
+            return Ok(Some(step));
+        }
+    }
+    Ok(None)
+}
+
 fn last_step(run: &RunDir) -> usize {
     let names = fs_err::read_dir(run.path("steps")).into_iter().flatten().flatten();
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(0)

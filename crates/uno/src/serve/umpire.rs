@@ -13,6 +13,7 @@ use uno_types::{Lang, Outcome, Role, Rule, ScoredBy};
 
 use crate::config::Settings;
 use crate::learn::artefacts::files;
+use crate::learn::evolve::newest_with;
 use crate::roles::Roles;
 
 /// Most rules of a cluster that an answer is scored by: those that most users gave.
@@ -34,8 +35,9 @@ impl RunUmpire {
     /// Scores of both answers by the cluster's rules; `Unknown` where it has none that its users share.
     fn scores(&self, comparison: &Comparison) -> anyhow::Result<Outcome> {
         let run = RunDir::open_existing(&self.root)?;
-        let newest = newest(&run)?;
-        let rules = comparison.cluster.map_or_else(|| Ok(Vec::new()), |cluster| rules(&newest, cluster))?;
+        let step = newest_with(&run, files::SUPPORT)?;
+        let newest = step.as_ref().unwrap_or(&run);
+        let rules = comparison.cluster.map_or_else(|| Ok(Vec::new()), |cluster| rules(newest, cluster))?;
         if rules.is_empty() {
             return Ok(Outcome::Unknown);
         }
@@ -68,17 +70,6 @@ impl Umpire for RunUmpire {
     fn compare(&self, comparison: &Comparison) -> Result<Outcome, String> {
         self.scores(comparison).map_err(|error| format!("{error:#}"))
     }
-}
-
-/// The run, or its newest step that has come to know its clusters' rules.
-fn newest(run: &RunDir) -> anyhow::Result<RunDir> {
-    let mut steps: Vec<PathBuf> = match fs_err::read_dir(run.path("steps")) {
-        Ok(entries) => entries.filter_map(|e| e.ok().map(|e| e.path())).collect(),
-        Err(_) => Vec::new(),
-    };
-    steps.sort();
-    let known = steps.iter().rev().find(|step| step.join(files::SUPPORT).is_file());
-    Ok(RunDir::open_existing(known.map_or(run.root(), PathBuf::as_path))?)
 }
 
 fn rules(run: &RunDir, cluster: usize) -> anyhow::Result<Vec<Rule>> {
