@@ -9,6 +9,7 @@ format. Generation: prompts of 124 tokens, 128 new ones, greedy, second call; al
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -44,7 +45,9 @@ print("PEER", json.dumps(len(texts) / (time.time() - started)), flush=True)
 
 
 def uno(binary, *words):
-    out = subprocess.run([binary, "bench", *map(str, words), "--json"], capture_output=True, text=True, check=True)
+    out = subprocess.run([binary, "bench", *map(str, words), "--json"], capture_output=True, text=True)
+    if out.returncode != 0:
+        raise SystemExit(f"uno bench {' '.join(map(str, words))}: {out.stderr.strip()}")
     value = json.loads(out.stdout)
     return value.get("data", value)
 
@@ -80,6 +83,8 @@ def main():
     parser.add_argument("--minilm", default="sentence-transformers/all-MiniLM-L6-v2", help="its name or directory")
     parser.add_argument("--quick", action="store_true", help="half as many new tokens in the growth table")
     args = parser.parse_args()
+    if shutil.which(args.uno) is None:
+        parser.error(f"{args.uno} is no program: build one with `cargo build --release`, then name target/release/uno")
 
     row("generation", "batch 1", "batch 8", "batch 32", "prefill at 32")
     row("---", "---", "---", "---", "---")

@@ -1,6 +1,6 @@
 //! `uno bench precision`.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use uno_models::{EmbeddedEmbedder, EmbeddedOptions};
 use uno_train::{Loss, Precision, TrainConfig, TrainData};
 
@@ -15,6 +15,10 @@ use crate::output::Console;
 /// # Errors
 /// When a model or the pairs are not there, or 8 bits change the model too much to be offered.
 pub fn run(args: &PrecisionArgs, console: &Console) -> anyhow::Result<()> {
+    ensure!(
+        args.limit > 0 && args.new_tokens > 0,
+        "nothing to compare: --limit and --new-tokens must be at least 1"
+    );
     let embedder = EmbeddedEmbedder::open(&resolve_or_pull(&args.embedder)?)?;
     let chats = [Precision::F32, Precision::Bf16, Precision::Int8]
         .map(|precision| open(&args.model, EmbeddedOptions { precision, ..EmbeddedOptions::default() }))
