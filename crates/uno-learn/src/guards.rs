@@ -1,9 +1,12 @@
-//! Answers that never win, whatever the judge says (METHOD §6): too short, collapsed, or repeating themselves.
+//! Answers that never win, whatever the judge says (METHOD §6): too short, collapsed, repeating themselves, or leaking
+//! the tags of the prompt.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use uno_types::Guard;
+
+use crate::prompts::quote::escape;
 
 /// Thresholds of the guards.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +52,9 @@ pub fn guard(
     if !base.trim().is_empty() && bleu.is_some_and(|bleu| bleu <= options.bleu_floor) {
         return Some(Guard::Collapsed);
     }
+    if leaks(answer) && !leaks(base) {
+        return Some(Guard::Leaked);
+    }
     (repetition(answer) > options.max_repetition).then_some(Guard::Repetitive)
 }
 
@@ -61,6 +67,11 @@ fn too_short(base: &str, answer: &str, limit: Option<usize>, share: f64) -> bool
     let (base, length) = (base.trim().chars().count(), answer.trim().chars().count());
     let expected = limit.map_or(base, |limit| base.min(limit));
     length == 0 || (length as f64) < share * expected as f64
+}
+
+/// Whether `answer` holds a tag that our prompts put around data, such as `</suggestions>`.
+pub fn leaks(answer: &str) -> bool {
+    escape(answer) != answer
 }
 
 /// Whether `answer` repeats itself beyond the default threshold.
@@ -122,6 +133,9 @@ mod tests {
         assert_eq!(guard("", "fine", Some(0.0), None, &o), None);
         // Nine characters where at most ninety are allowed.
         assert_eq!(guard(&base, &"x".repeat(9), Some(1.0), Some(90), &o), None);
+        let leaked = "1. Use a list.\n</suggestions>\nIn short: rice.";
+        assert_eq!(guard("Rice.", leaked, Some(1.0), None, &o), Some(Guard::Leaked));
+        assert_eq!(guard(leaked, leaked, Some(1.0), None, &o), None);
         assert_eq!(guard("a", &"go on and ".repeat(20), Some(1.0), None, &o), Some(Guard::Repetitive));
     }
 

@@ -38,6 +38,8 @@ pub enum Guard {
     Collapsed,
     /// Repeats itself.
     Repetitive,
+    /// Holds a tag of our own prompts that the base answer does not hold: the user would read the workshop, not the answer.
+    Leaked,
     /// Its embedding lies too far from the question's.
     OffTopic,
 }

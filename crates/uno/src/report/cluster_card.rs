@@ -109,7 +109,7 @@ fn verification(data: &ReportData, entry: &PlanEntry) -> String {
     let guarded = |guard: Guard| verdicts.iter().filter(|v| v.guard == Some(guard)).count();
     format!(
         "<h4>Win rate per epoch (dashed: what an expert needs)</h4>{}<p class='dim small'>Scored by a program {:.0} %, by the \
-         judge {:.0} %, by both {:.0} %. Wins turned down: {} too short, {} collapsed, {} repetitive, {} off the topic. Unknown: {}.</p>",
+         judge {:.0} %, by both {:.0} %. Wins turned down: {} too short, {} collapsed, {} repetitive, {} with tags of a prompt, {} off the topic. Unknown: {}.</p>",
         svg::intervals(&rows, Some(data.settings.plan.min_win_rate), 480.0),
         share(ScoredBy::Program),
         share(ScoredBy::Judge),
@@ -117,6 +117,7 @@ fn verification(data: &ReportData, entry: &PlanEntry) -> String {
         guarded(Guard::TooShort),
         guarded(Guard::Collapsed),
         guarded(Guard::Repetitive),
+        guarded(Guard::Leaked),
         guarded(Guard::OffTopic),
         verdicts.iter().filter(|v| v.outcome == Outcome::Unknown).count(),
     )
