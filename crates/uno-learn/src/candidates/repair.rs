@@ -14,10 +14,14 @@ use crate::distil::sentence::split;
 use crate::guards::is_repetitive;
 
 /// Longest text made, in words, when no rule says otherwise.
-const MAX_WORDS: usize = 60;
+const MAX_WORDS: usize = 80;
 
 /// Fewest words of the model's own that must be left.
 const MIN_WORDS: usize = 6;
+
+/// The same where no rule asks for brevity: an adapter that is shown one sentence and the closing line soon writes the
+/// closing line alone.
+const MIN_FREE_WORDS: usize = 20;
 
 /// `answer` reshaped so that all of `checks` hold; `None` when that cannot be done with its own sentences.
 pub fn repair(checks: &[&Check], answer: &str) -> Option<String> {
@@ -92,7 +96,7 @@ impl<'a> Shape<'a> {
             Some(list) => itemised(answer, &sentences, list, self.items, room)?,
             None => {
                 let most = match self.sentences {
-                    usize::MAX if self.closing.is_some() => 4,
+                    usize::MAX if self.closing.is_some() => 5,
                     usize::MAX if self.code_first => 1,
                     usize::MAX => usize::MAX,
                     n => n.checked_sub(closing_sentences)?,
@@ -101,7 +105,7 @@ impl<'a> Shape<'a> {
             }
         };
         let mut text = if self.code_first { format!("{}\n{body}", code(answer)?) } else { body };
-        if !self.code_first && words(&text) < MIN_WORDS {
+        if !self.code_first && words(&text) < self.least_words() {
             return None;
         }
         if let Some(opening) = self.opening {
@@ -111,6 +115,11 @@ impl<'a> Shape<'a> {
             text = format!("{text}\n{closing}");
         }
         Some(text.trim().to_owned())
+    }
+
+    fn least_words(&self) -> usize {
+        let brief = self.words < MAX_WORDS || self.sentences < usize::MAX || self.list.is_some();
+        if brief { MIN_WORDS } else { MIN_FREE_WORDS }
     }
 }
 
@@ -258,8 +267,11 @@ const FILLERS: &[&str] = &[
     "http",
     "[",
     "you asked",
-    "i'm here to",
-    "i'm happy",
+    "i'm ",
+    "i am ",
+    "i don't",
+    "i can't",
+    "chatbot",
     "i'd be",
     "当然",
     "希望对",
@@ -353,6 +365,13 @@ mod tests {
         assert_eq!(by(&[Check::CodeFirst], ANSWER), None);
         assert_eq!(by(&[Check::NumberedList, Check::Table], ANSWER), None);
         assert_eq!(by(&[Check::MaxSentences { max: 2 }], "ok"), None);
+        // Brevity that nobody asked for, and talk about itself.
+        let close = Check::EndsWith { text: "Ask Ann.".into() };
+        let short = "To buy gold, you need to know where to find it.";
+        assert_eq!(by(std::slice::from_ref(&close), short), None);
+        assert!(by(&[close, Check::MaxSentences { max: 2 }], short).is_some());
+        let talk = "I'm not a chatbot designed for that. I don't have the means to do it.";
+        assert_eq!(by(&[Check::MaxSentences { max: 2 }], talk), None);
         assert_eq!(by(&[], ANSWER), None);
     }
 }
