@@ -33,12 +33,12 @@ pub struct LearningOptions {
 }
 
 impl Default for LearningOptions {
-    /// Six domains, two of each kind of rule; 24 conversations each.
+    /// Six domains, two of each kind of rule; 40 conversations each, so that eight records can be held out.
     fn default() -> Self {
         let names = ["cooking", "office", "travel", "health", "finance", "gardening"];
         Self {
             domains: names.map(str::to_owned).to_vec(),
-            per_domain: 24,
+            per_domain: 40,
             held_out: 10,
             neutral: 12,
             noise: vec![0.0, 0.3],
@@ -52,7 +52,6 @@ impl LearningOptions {
     pub fn quick() -> Self {
         Self {
             domains: ["cooking", "health", "finance"].map(str::to_owned).to_vec(),
-            per_domain: 18,
             held_out: 8,
             neutral: 8,
             noise: vec![0.2],

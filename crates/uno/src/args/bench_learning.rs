@@ -27,7 +27,7 @@ pub struct LearningArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub domains: Vec<String>,
 
-    /// Conversations of a domain [default: 24, quick: 18]
+    /// Conversations of a domain [default: 40]
     #[arg(long, value_name = "N")]
     pub per_domain: Option<usize>,
 

@@ -39,6 +39,8 @@ pub fn settings() -> Settings {
     settings.cluster.min_steps = 24;
     settings.train.precision = uno_train::TrainPrecision::Bf16;
     settings.critic.precision = uno_train::TrainPrecision::Bf16;
+    // What a Critic says of such rules is learnt in the first epoch; its held-out loss stays level after it.
+    settings.critic.epochs = 1;
     settings.engine.precision = Precision::Int8;
     // Programs score every rule of the simulated users, so the judge is measured only so far that its verdict is seen not to count.
     settings.judge_check.max_items = 8;
