@@ -64,7 +64,7 @@ impl EvolutionOptions {
     pub fn quick() -> Self {
         Self {
             steps: 6,
-            per_step: 6,
+            per_step: 8,
             held_out: 6,
             neutral: 4,
             domains: ["cooking", "health", "finance"].map(str::to_owned).to_vec(),

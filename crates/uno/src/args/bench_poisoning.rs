@@ -30,7 +30,7 @@ pub struct PoisoningArgs {
     pub domains: Vec<String>,
 
     /// Honest conversations of a domain
-    #[arg(long, value_name = "N", default_value_t = 14)]
+    #[arg(long, value_name = "N", default_value_t = 28)]
     pub per_domain: usize,
 
     /// Seed of the logs

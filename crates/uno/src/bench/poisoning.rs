@@ -36,7 +36,7 @@ pub struct Plan {
 pub fn size() -> LearningOptions {
     LearningOptions {
         domains: ["cooking", "health", "finance", "travel"].map(str::to_owned).to_vec(),
-        per_domain: 14,
+        per_domain: 28,
         held_out: 6,
         neutral: 0,
         noise: vec![0.0],
