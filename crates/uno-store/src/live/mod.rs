@@ -21,7 +21,7 @@ mod writer_clock;
 mod writer_thread;
 
 pub use conversations::conversations;
-pub use entry::{Entry, FeedbackRow, RequestRow};
+pub use entry::{Entry, FeedbackRow, RequestRow, now};
 pub use spool::Spool;
 pub use store::{ArmCount, LogStore, open};
 pub use writer::{LogWriter, WriterOptions, WriterStats};
