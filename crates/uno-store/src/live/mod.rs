@@ -10,8 +10,12 @@
 
 mod conversations;
 mod entry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a panic is a test's report")]
+mod old_schemas;
 mod postgres;
 mod postgres_rows;
+mod postgres_tls;
 mod schema;
 mod spool;
 mod sqlite;
