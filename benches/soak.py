@@ -52,7 +52,7 @@ def feedback(counts):
         counts["feedback"] += connection.getresponse().status == 200
         connection.close()
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
-        connection.request("POST", "/v1/chat/completions", json.dumps({**body, "stream": True}), head)
+        connection.request("POST", "/v1/chat/completions", json.dumps({**body, "stream": True}, separators=(",", ":")), head)
         connection.getresponse().read(1)
         connection.close()
         counts["left"] += 1

@@ -27,3 +27,4 @@ pub use error::ModelsError;
 pub use fingerprint::{Fingerprint, FingerprintPrompt};
 pub use template::{ChatTemplate, TokenizedExample, encode_example};
 pub use tokenizer::TextTokenizer;
+pub use uno_engine::Precision;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
+use uno_store::live::now;
 
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,14 +120,13 @@ pub struct Decision {
 impl Decision {
     /// A new decision.
     pub fn new(served: Served, reason: Reason) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = since.as_millis() as u64;
+        let time = now();
         // Requests of the same millisecond keep their order; 64 random bits cannot be guessed.
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{:012x}{count:04x}{:016x}", ms & 0xffff_ffff_ffff, rand::random::<u64>());
+        let id = format!("{:012x}{count:04x}{:016x}", time & 0xffff_ffff_ffff, rand::random::<u64>());
         Self {
             id,
-            time: i64::try_from(ms).unwrap_or(i64::MAX),
+            time,
             served,
             reason,
             cluster: None,

@@ -1,14 +1,13 @@
 //! `POST /v1/feedback` and `DELETE /v1/feedback/DECISION`. The reply comes after the feedback is durable.
 
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
-use uno_store::live::{Entry, FeedbackRow};
+use uno_store::live::{Entry, FeedbackRow, now};
 
 use crate::auth::Caller;
 use crate::decision::Decision;
@@ -131,11 +130,6 @@ async fn keep(gateway: &Gateway, row: FeedbackRow) -> Result<Reply, Box<Reply>> 
         Ok(Err(why)) => Err(lost(&why)),
         Err(_) => Err(lost("the log has ended")),
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Undoes percent-encoding.

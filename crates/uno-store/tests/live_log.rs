@@ -137,6 +137,23 @@ fn postgres_conforms() {
     assert!(!error.contains("hush"), "{error}");
 }
 
+/// `UNO_TEST_POSTGRES_TLS`: the address of a server that takes no connection in the clear, without `?…`;
+/// `UNO_TEST_POSTGRES_ROOT`: the file of its self-signed certificate.
+#[test]
+fn postgres_is_reached_by_tls_and_its_certificate_checked() {
+    let known = |name| std::env::var(name).ok();
+    let (Some(url), Some(root)) = (known("UNO_TEST_POSTGRES_TLS"), known("UNO_TEST_POSTGRES_ROOT")) else {
+        eprintln!("skipped: see postgres_conforms");
+        return;
+    };
+    conforms(open(&format!("{url}?sslmode=require&sslrootcert={root}")).unwrap());
+    let refused = |more: &str| open(&format!("{url}{more}")).err().unwrap().to_string();
+    let unknown = refused("?sslmode=require");
+    assert!(unknown.contains("certificate"), "a certificate that nobody vouches for: {unknown}");
+    let plain = refused("");
+    assert!(plain.contains("no encryption"), "the server wants TLS: {plain}");
+}
+
 #[test]
 fn a_newer_file_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,11 +1,15 @@
 //! The encoder over a group of texts, packed one after the other without padding.
 
+use std::ops::Range;
+
 use super::BertConfig;
-use super::attention::{Scores, attention};
+use super::attention::attention;
 use super::elementwise::{add_bias_residual, add_gelu, layer_norm};
 use super::weights::{Block, Linear, Norm, Weights};
 use crate::kernel::matrix::{Mat, MatMut};
+use crate::kernel::parallel::rows_per_task;
 use crate::kernel::product::{Into, Threads};
+use crate::kernel::team::each;
 
 /// Embeddings of the group's texts: the mean of each text's last hidden states, scaled to length one. Ids and lengths have
 /// been checked.
@@ -25,7 +29,7 @@ pub(super) fn embed(
         }
     }
     norm(&mut x, &weights.embedding_norm, config);
-    let mut buffers = Buffers::new(config, texts, x.len() / hidden);
+    let mut buffers = Buffers::new(config, x.len() / hidden);
     for block in &weights.blocks {
         apply(config, block, texts, &mut x, &mut buffers, threads);
     }
@@ -43,18 +47,15 @@ struct Buffers {
     out: Vec<f32>,
     /// [tokens, intermediate]
     wide: Vec<f32>,
-    scores: Scores,
 }
 
 impl Buffers {
-    fn new(config: &BertConfig, texts: &[&[u32]], tokens: usize) -> Self {
-        let longest = texts.iter().map(|t| t.len()).max().unwrap_or(0);
+    fn new(config: &BertConfig, tokens: usize) -> Self {
         Self {
             qkv: vec![0.0; tokens * 3 * config.hidden_size],
             attended: vec![0.0; tokens * config.hidden_size],
             out: vec![0.0; tokens * config.hidden_size],
             wide: vec![0.0; tokens * config.intermediate_size],
-            scores: Scores::new(config, longest),
         }
     }
 }
@@ -69,24 +70,38 @@ fn apply(
     threads: Threads,
 ) {
     let tokens = x.len() / config.hidden_size;
-    let Buffers { qkv, attended, out, wide, scores } = buffers;
+    let Buffers { qkv, attended, out, wide } = buffers;
 
     for row in qkv.chunks_exact_mut(block.qkv.bias.len()) {
         row.copy_from_slice(&block.qkv.bias);
     }
     product(x, &block.qkv, tokens, qkv, Into::Add, threads);
-    attention(config, texts, qkv, attended, scores);
+    attention(config, texts, qkv, attended, threads);
     product(attended, &block.output, tokens, out, Into::Set, threads);
-    add_bias_residual(out, &block.output.bias, x);
-    norm(out, &block.attention_norm, config);
+    by_rows(out, config.hidden_size, threads, |rows, out| {
+        add_bias_residual(out, &block.output.bias, &x[rows]);
+        norm(out, &block.attention_norm, config);
+    });
     std::mem::swap(x, out);
 
     product(x, &block.up, tokens, wide, Into::Set, threads);
-    add_gelu(wide, &block.up.bias);
+    by_rows(wide, config.intermediate_size, threads, |_, wide| add_gelu(wide, &block.up.bias));
     product(wide, &block.down, tokens, out, Into::Set, threads);
-    add_bias_residual(out, &block.down.bias, x);
-    norm(out, &block.output_norm, config);
+    by_rows(out, config.hidden_size, threads, |rows, out| {
+        add_bias_residual(out, &block.down.bias, &x[rows]);
+        norm(out, &block.output_norm, config);
+    });
     std::mem::swap(x, out);
+}
+
+/// Calls `work` with each thread's rows of `x`, and where in `x` they are. What a row becomes does not depend on who has it.
+fn by_rows(x: &mut [f32], width: usize, threads: Threads, work: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+    let rows = match threads {
+        Threads::All => rows_per_task(x.len() / width),
+        Threads::One => x.len() / width,
+    };
+    let share = (rows * width).max(1);
+    each(x.chunks_mut(share).enumerate(), |(i, x)| work(i * share..i * share + x.len(), x));
 }
 
 /// `out (+)= x wᵀ`, without the bias. The kernel adds in a fixed order: a text's embedding is the same to the last bit

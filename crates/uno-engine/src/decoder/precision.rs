@@ -11,8 +11,8 @@ use crate::kernel::product::{How, Into, Threads, linear, matmul};
 use crate::kernel::{bf16, int8};
 
 /// Factors of the products with frozen weights and with adapters. Sums, norms, attention of training, and the weights and
-/// gradients that an optimiser sees are f32 in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// gradients that an optimiser sees are f32 in any case. What has fewer bits is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Exact f32.

@@ -69,6 +69,9 @@ pub(crate) struct MatMut<'a> {
     lifetime: PhantomData<&'a mut [f32]>,
 }
 
+// SAFETY: nobody else has a view's elements, as with a mutable slice.
+unsafe impl Send for MatMut<'_> {}
+
 impl<'a> MatMut<'a> {
     /// Rows `stride` apart.
     pub(crate) fn strided(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
@@ -80,6 +83,17 @@ impl<'a> MatMut<'a> {
     /// Densely packed rows.
     pub(crate) fn dense(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
         MatMut::strided(data, rows, cols, cols)
+    }
+
+    /// Cuts it into views of `width` columns each, for threads of their own.
+    pub(crate) fn by_columns(self, width: usize) -> impl Iterator<Item = MatMut<'a>> {
+        assert!(width > 0 && self.cols.is_multiple_of(width), "{} columns in parts of {width}", self.cols);
+        (0..if self.rows > 0 { self.cols / width } else { 0 }).map(move |part| MatMut {
+            // SAFETY: a column of the view, which has a row.
+            data: unsafe { self.data.add(part * width) },
+            cols: width,
+            ..self
+        })
     }
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use uno_store::live::{RequestRow, open};
+use uno_store::live::{RequestRow, now, open};
 use uno_types::{Message, Outcome};
 
 use super::{Wins, shadow};
 use crate::gateway::Gateway;
-use crate::rollout::watch::now;
 
 /// Requests are written when their answers end, which may be this long after their time, milliseconds.
 const LATE: i64 = 600_000;

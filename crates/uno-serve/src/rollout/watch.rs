@@ -1,9 +1,9 @@
 //! Begins, watches and ends trials.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use uno_store::live::open;
+use uno_store::live::{now, open};
 
 use super::{Decided, Evidence, Finding, RolloutOptions, Trial, Verdict, judge};
 use crate::gateway::Gateway;
@@ -135,9 +135,4 @@ fn shares_in_words(options: &RolloutOptions) -> String {
     let own =
         options.cluster_shares.iter().map(|c| format!(", {} in cluster {}", percent(c.share), c.cluster));
     format!("{} of the conversations{}", percent(options.share), own.collect::<String>())
-}
-
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,10 +1,17 @@
 //! What is logged. Field by field as in the tables (docs/FORMATS.md).
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use uno_ingest::scrub::scrub;
 use uno_types::Message;
+
+/// The time as rows have it: milliseconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// A request that was answered, or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,12 @@
 
 mod conversations;
 mod entry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a panic is a test's report")]
+mod old_schemas;
 mod postgres;
 mod postgres_rows;
+mod postgres_tls;
 mod schema;
 mod spool;
 mod sqlite;
@@ -21,7 +25,7 @@ mod writer_clock;
 mod writer_thread;
 
 pub use conversations::conversations;
-pub use entry::{Entry, FeedbackRow, RequestRow};
+pub use entry::{Entry, FeedbackRow, RequestRow, now};
 pub use spool::Spool;
 pub use store::{ArmCount, LogStore, open};
 pub use writer::{LogWriter, WriterOptions, WriterStats};

@@ -1,8 +1,11 @@
 //! The log in Postgres.
 
+use std::error::Error;
+
 use postgres::{Client, NoTls, Row};
 
 use super::postgres_rows::{Params, feedback_of, feedback_values, request_of, request_values};
+use super::postgres_tls;
 use super::schema::{FEEDBACK, MIGRATIONS, REQUEST, insert_request, upsert_feedback};
 use super::sqlite::messages_json;
 use super::store::{ArmCount, LogStore, counts_sql, evidence_sql};
@@ -24,7 +27,16 @@ const MIGRATION_LOCK: i64 = 0x756e_6f5f_6c6f_6701;
 impl PostgresLog {
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
         let place = without_password(url);
-        let client = Client::connect(url, NoTls).map_err(|e| error(&place, "open", &e))?;
+        let (url, tls) = postgres_tls::of_url(url).map_err(|message| StoreError::Database {
+            place: place.clone(),
+            action: "open",
+            message,
+        })?;
+        let client = match tls {
+            Some(tls) => Client::connect(&url, tls),
+            None => Client::connect(&url, NoTls),
+        };
+        let client = client.map_err(|e| error(&place, "open", &e))?;
         let mark = |n: usize| format!("${n}");
         let mut log = Self {
             place,
@@ -186,7 +198,9 @@ fn without_password(url: &str) -> String {
 }
 
 fn error(place: &str, action: &'static str, error: &postgres::Error) -> StoreError {
-    let message = error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
+    // What the client says first is general ("error performing TLS handshake"); its cause has the particulars.
+    let whole = || error.source().map_or(error.to_string(), |cause| format!("{error}: {cause}"));
+    let message = error.as_db_error().map_or_else(whole, |e| e.message().to_owned());
     StoreError::Database { place: place.to_owned(), action, message }
 }
 

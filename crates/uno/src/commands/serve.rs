@@ -37,7 +37,7 @@ pub fn run(args: &ServeArgs, console: &Console) -> anyhow::Result<()> {
     if let Some(listen) = &args.admin_listen {
         settings.serve.admin_listen.clone_from(listen);
     }
-    let embedder = match crate::roles::open_embedder(&settings) {
+    let embedder = match crate::roles::routing_embedder(&settings) {
         Ok(embedder) => Some(embedder),
         Err(error) => {
             console.warn(format_args!("nothing is routed, the base model answers everything: {error:#}"));

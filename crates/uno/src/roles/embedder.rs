@@ -97,3 +97,46 @@ impl Embedder for LazyEmbedder {
         opened.embed(texts)
     }
 }
+
+/// The embedder that `uno serve` routes with, opened when it is first asked: that of `settings`, in `serve.route.precision`
+/// where that has fewer bits. Nothing it gives is kept here.
+///
+/// # Errors
+/// When there is no such model.
+pub fn routing_embedder(settings: &Settings) -> anyhow::Result<Arc<dyn Embedder>> {
+    let mut settings = settings.clone();
+    let engine = &mut settings.engine;
+    engine.embedder_precision = engine.embedder_precision.max(settings.serve.route.precision);
+    Ok(Arc::new(LazyEmbedder::new(Location::of("embedder", &settings.embedder)?, &settings)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a panic is a test's report")]
+mod tests {
+    use uno_models::{Precision, registry};
+
+    use super::*;
+
+    #[test]
+    fn routing_takes_fewer_bits_where_it_may() {
+        let Ok(path) = registry::resolve(registry::DEFAULT_EMBEDDER) else {
+            eprintln!("SKIPPED: pull the default embedder first");
+            return;
+        };
+        let question = ["How long do I boil an egg?"];
+        let vectors =
+            |precision| EmbeddedEmbedder::open_in(&path, precision).unwrap().embed(&question).unwrap();
+        let cases = [
+            (Precision::F32, None, Precision::Bf16),
+            (Precision::F32, Some(Precision::F32), Precision::F32),
+            (Precision::Int8, None, Precision::Int8),
+        ];
+        for (run, route, expected) in cases {
+            let mut settings = Settings::default();
+            settings.engine.embedder_precision = run;
+            settings.serve.route.precision = route.unwrap_or(settings.serve.route.precision);
+            let found = routing_embedder(&settings).unwrap().embed(&question).unwrap();
+            assert_eq!(found, vectors(expected), "{run:?} {route:?}");
+        }
+    }
+}

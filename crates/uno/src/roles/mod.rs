@@ -20,6 +20,7 @@ use uno_types::{ChatModel, Embedder, Reranker};
 
 use crate::config::{ModelSettings, Settings};
 use embedder::LazyEmbedder;
+pub use embedder::routing_embedder;
 use lazy::LazyChat;
 pub use location::Location;
 use reranker::LazyReranker;
@@ -289,14 +290,6 @@ impl Weights {
         let opened = Arc::new(lazy::open_embedded(&path, &self.settings)?);
         Ok(Arc::clone(self.own.get_or_init(|| opened)))
     }
-}
-
-/// The embedder of `settings` by itself, opened when it is first asked. Nothing it gives is kept here.
-///
-/// # Errors
-/// When there is no such model.
-pub fn open_embedder(settings: &Settings) -> anyhow::Result<Arc<dyn Embedder>> {
-    Ok(Arc::new(LazyEmbedder::new(Location::of("embedder", &settings.embedder)?, settings)))
 }
 
 /// The embedded target of a run by itself, opened now.

@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use uno_serve::options::EvolveOptions;
+use uno_store::live::now;
 
 /// Where steps leave their records, their output, and when the last one began.
 const DIR: &str = "evolve";
@@ -142,11 +143,6 @@ impl Evolution {
             tracing::warn!("the next step may come too early: {error}");
         }
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

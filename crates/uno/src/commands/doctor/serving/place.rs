@@ -55,7 +55,8 @@ fn log(serve: &ServeOptions, run: &Path) -> Vec<Finding> {
     if !is_server && !Path::new(&store).exists() {
         let parent =
             Path::new(&store).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        findings.push(match parent.is_dir() {
+        // The run directory is made when the gateway starts; any other is not.
+        findings.push(match parent.is_dir() || serve.log.store.is_empty() {
             true => Finding::ok(check, "made when the gateway starts"),
             false => Finding::problem(
                 check,
@@ -86,22 +87,31 @@ fn log(serve: &ServeOptions, run: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Whether files can be made in the run directory: the spool, the trial, a plan.
+/// Whether files can be made in the run directory: the spool, the trial, a plan. Where there is none yet, whether it can be
+/// made; it is not.
 fn writable(run: &Path) -> Finding {
     let check = format!("run directory {}", run.display());
+    let is_there = run.exists();
     let try_it = || -> std::io::Result<()> {
-        fs_err::create_dir_all(run)?;
-        let probe = run.join(format!(".doctor-{}", std::process::id()));
+        let probe = nearest(run).join(format!(".doctor-{}", std::process::id()));
         fs_err::write(&probe, b"")?;
         fs_err::remove_file(&probe)
     };
     match try_it() {
-        Ok(()) => Finding::ok(check, "writable"),
+        Ok(()) if is_there => Finding::ok(check, "writable"),
+        Ok(()) => Finding::ok(check, "made when the gateway starts"),
         Err(error) => {
             let advice = "the spool and trials are kept here: let the gateway's user write it (in the systemd unit: StateDirectory)";
             Finding::problem(check, error.to_string(), advice)
         }
     }
+}
+
+/// The path, or the nearest directory above it that is there.
+fn nearest(path: &Path) -> &Path {
+    let there = path.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty());
+    // A relative path whose first part is missing lies in the working directory.
+    there.unwrap_or(Path::new("."))
 }
 
 /// Whether there may be as many connections as the settings allow, one to the client and one to the server each.
