@@ -21,6 +21,8 @@ fn every_step_is_tested_on_the_same_questions_and_kept() {
             "bench",
             "evolution",
             "--quick",
+            "--first",
+            "4",
             "--per-step",
             "4",
             "--system",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uno_types::{ChatModel, Record};
 
 use crate::learning::TestQuestion;
-use crate::simulate::script::{Script, scripts};
+use crate::simulate::script::{ROUNDS, Script, scripts};
 use crate::simulate::{
     Domain, NEUTRAL, NoiseKind, SimulateError, SimulateOptions, all_domains, held_out_of, play_all,
 };
@@ -19,7 +19,9 @@ use crate::simulate::{
 pub struct EvolutionOptions {
     /// Steps; at least six.
     pub steps: usize,
-    /// New conversations of a domain in a step.
+    /// Conversations of a domain in the first step: the logs that are there when somebody begins.
+    pub first: usize,
+    /// New conversations of a domain in a later step.
     pub per_step: usize,
     /// Held-out questions of a domain.
     pub held_out: usize,
@@ -45,7 +47,8 @@ impl Default for EvolutionOptions {
     fn default() -> Self {
         Self {
             steps: 8,
-            per_step: 6,
+            first: 24,
+            per_step: 10,
             held_out: 8,
             neutral: 8,
             noise: 0.1,
@@ -64,7 +67,7 @@ impl EvolutionOptions {
     pub fn quick() -> Self {
         Self {
             steps: 6,
-            per_step: 8,
+            per_step: 12,
             held_out: 6,
             neutral: 4,
             domains: ["cooking", "health", "finance"].map(str::to_owned).to_vec(),
@@ -73,6 +76,11 @@ impl EvolutionOptions {
             burst: 5,
             ..Self::default()
         }
+    }
+
+    /// Conversations of a domain that is there from the first step on.
+    fn conversations(&self) -> usize {
+        self.first + self.per_step * self.steps.saturating_sub(1)
     }
 
     /// What happens in a step, in words; empty for an ordinary one.
@@ -131,9 +139,10 @@ impl Story {
             );
         }
         let topics = before.iter().map(|d| d.topics.len()).min().unwrap_or(0);
-        if options.per_step == 0 || options.per_step * options.steps > topics {
+        let most = ROUNDS * topics;
+        if options.first == 0 || options.per_step == 0 || options.conversations() > most {
             return Err(format!(
-                "steps × conversations per step must be between 1 and {topics}, the topics of a domain"
+                "every step needs a conversation of each domain, and all steps together no more than {most}: its topics, {ROUNDS} times"
             ));
         }
         // The other rule is one that users of any domain can voice in the same words: bullet points.
@@ -174,7 +183,7 @@ impl Story {
         let o = &self.options;
         SimulateOptions {
             seed: o.seed,
-            per_domain: o.per_step * o.steps,
+            per_domain: o.conversations(),
             noise: if step == o.burst { o.burst_noise } else { o.noise },
             noise_kinds: NoiseKind::OF_BENCHMARK.to_vec(),
             held_out: o.held_out,
@@ -182,15 +191,16 @@ impl Story {
         }
     }
 
-    /// Who says what in a step: each topic comes in one step only, whatever the step's noise and rule.
+    /// Who says what in a step: each question comes in one step only, whatever the step's noise and rule.
     fn scripts(&self, step: usize) -> Vec<Script> {
         let (options, domains) = (self.simulation(step), self.domains(step));
-        let from = step * self.options.per_step;
+        let EvolutionOptions { first, per_step, .. } = self.options;
+        let (from, count) = if step == 0 { (0, first) } else { (first + (step - 1) * per_step, per_step) };
         let last = domains.len() - 1;
         let there = (0..domains.len()).filter(|&d| d != last || step >= self.options.late);
         let of_domain = |d: usize| {
             let all = scripts(domains, d, &options).into_iter();
-            all.skip(from).take(self.options.per_step).collect::<Vec<_>>()
+            all.skip(from).take(count).collect::<Vec<_>>()
         };
         there.flat_map(of_domain).collect()
     }

@@ -107,14 +107,23 @@ const THANKS: &[&str] = &[
     "Thank you!",
 ];
 
-/// The conversations of one domain: `per_domain` of them, every topic at most once, noise and phrasings spread evenly.
+/// How often a topic comes, each time in another phrasing.
+pub const ROUNDS: usize = 2;
+
+/// The conversations of one domain: `per_domain` of them, noise and phrasings spread evenly; no topic comes again before all
+/// others came, and none more than [`ROUNDS`] times.
 pub fn scripts(domains: &[Domain], index: usize, options: &SimulateOptions) -> Vec<Script> {
     let domain = &domains[index];
     let mut rng =
         ChaCha8Rng::seed_from_u64(options.seed ^ (index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let n = options.per_domain.min(domain.topics.len());
+    let n = options.per_domain.min(ROUNDS * domain.topics.len());
     let mut topics: Vec<&'static str> = domain.topics.to_vec();
     shuffle(&mut topics, &mut rng);
+    if n > topics.len() {
+        let mut again = topics.clone();
+        shuffle(&mut again, &mut rng);
+        topics.extend(again);
+    }
     let mut complaints: Vec<&str> = domain.complaints.to_vec();
     shuffle(&mut complaints, &mut rng);
     let noisy = (n as f64 * options.noise).round() as usize;
@@ -141,7 +150,14 @@ pub fn scripts(domains: &[Domain], index: usize, options: &SimulateOptions) -> V
     let mut out = Vec::with_capacity(n);
     for (slot, turn) in turns.into_iter().enumerate() {
         let Some((turn, fix)) = turn else { continue };
-        let frame = below(domain.frames.len(), &mut rng);
+        // Each round has phrasings of its own, whatever the noise.
+        let half = domain.frames.len() / ROUNDS;
+        let frames = match (n > domain.topics.len(), slot < domain.topics.len()) {
+            (false, _) => 0..domain.frames.len(),
+            (true, true) => 0..half,
+            (true, false) => half..domain.frames.len(),
+        };
+        let frame = frames.start + below(frames.len(), &mut rng);
         // Two of three corrected answers are thanked for; the others are met with silence.
         let thanks = (below(3, &mut rng) < 2).then(|| any(THANKS, &mut rng).to_owned());
         let thanked = fix || matches!(turn, Turn::WrongCorrection(..));

@@ -27,7 +27,11 @@ pub struct EvolutionArgs {
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
 
-    /// New conversations of a domain in a step
+    /// Conversations of a domain in the first step [default: 24]
+    #[arg(long, value_name = "N")]
+    pub first: Option<usize>,
+
+    /// New conversations of a domain in a later step [default: 10, quick: 12]
     #[arg(long, value_name = "N")]
     pub per_step: Option<usize>,
 

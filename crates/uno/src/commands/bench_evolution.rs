@@ -18,6 +18,7 @@ pub fn run(args: &EvolutionArgs, console: &Console) -> anyhow::Result<()> {
     let settings = config::load_over(learning::settings(), &args.settings)?;
     let mut options = if args.quick { EvolutionOptions::quick() } else { EvolutionOptions::default() };
     options.steps = args.steps.unwrap_or(options.steps);
+    options.first = args.first.unwrap_or(options.first);
     options.per_step = args.per_step.unwrap_or(options.per_step);
     options.seed = args.seed;
     if !args.domains.is_empty() {
