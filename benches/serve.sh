@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the gateway costs, against the same static server asked directly: client, gateway and server on one machine.
-# usage: benches/serve.sh [SECONDS]      (builds the release binaries first; takes about ten times SECONDS; default 10)
+# usage: benches/serve.sh [SECONDS]      (builds the release binaries first; takes about fifteen times SECONDS; default 10)
 #   UNO_BENCH_BIN=DIR      takes `uno` and `examples/load` from there and builds nothing
 #   UNO_BENCH_LITELLM=DIR  also measures LiteLLM's proxy, one worker, from a Python environment in DIR, made when missing
 # Routing needs MiniLM (`uno models pull`). What is printed last is computed from what is printed before.
@@ -29,11 +29,12 @@ measure() {
     "$load" "$@" | tee "$work/out"
     printf '%s\t%s\n' "$name" "$(cat "$work/out")" >> "$work/all"
 }
-# serve NAME ADDRESS RUN: starts a gateway before the static server
+# serve NAME ADDRESS RUN OPTIONS…: starts a gateway before the static server
 serve() {
-    "$bin/uno" serve --run "$3" --listen "$2" --json \
-        --set target.url=http://127.0.0.1:19001/v1 --set target.model=static > "$work/$1.log" & echo $! > "$work/$1.pid"
-    until grep -q '"listening"' "$work/$1.log" 2> /dev/null; do sleep 0.1; done
+    name=$1 address=$2 run=$3; shift 3
+    "$bin/uno" serve --run "$run" --listen "$address" --json "$@" \
+        --set target.url=http://127.0.0.1:19001/v1 --set target.model=static > "$work/$name.log" & echo $! > "$work/$name.pid"
+    until grep -q '"listening"' "$work/$name.log" 2> /dev/null; do sleep 0.1; done
 }
 end() { kill -TERM "$(cat "$work/$1.pid")"; wait "$(cat "$work/$1.pid")" 2> /dev/null || true; rm "$work/$1.pid"; }
 rows() { python3 -c "import sqlite3; print('rows in the log:', sqlite3.connect('$1/live.db').execute('select count(*) from requests').fetchone()[0])"; }
@@ -65,6 +66,13 @@ end routed
 python3 -c "
 import sqlite3
 for row in sqlite3.connect('$work/routed/live.db').execute('select path, reason, cluster, count(*) from requests group by 1, 2, 3'): print('routed:', row)"
+
+for bits in f32 int8; do
+    serve routed 127.0.0.1:19003 "$work/routed" --set serve.route.precision=$bits
+    sleep 2
+    measure "50/s routed, questions new, $bits" fire $routed --rate 50 --seconds "$seconds" --connections 4 --questions 100000000
+    end routed
+done
 
 if [ -n "$litellm" ]; then
     [ -x "$litellm/bin/litellm" ] || { python3 -m venv "$litellm" && "$litellm/bin/pip" install -q 'litellm[proxy]==1.106.*'; }
@@ -102,6 +110,8 @@ say("overhead at 500/s, logged, p99 ms", f"{over('500/s gateway', '500/s direct'
 fast = found["flat out gateway"][0]["per_second"]
 say("requests a second, flat out", f"{fast:.0f}", "8400")
 say("routing a new question of 55-60 tokens, p50 ms", f"{over('50/s routed, questions new', '50/s direct', 'p50_ms'):.3f}", "6")
+for bits in ("f32", "int8"):
+    say(f"the same, serve.route.precision={bits}", f"{over(f'50/s routed, questions new, {bits}', '50/s direct', 'p50_ms'):.3f}", "-")
 say("routing a known question, whole overhead, p50 ms", f"{over('500/s routed, question known', '500/s direct, again', 'p50_ms'):.3f}", "0.2")
 if "flat out LiteLLM" in found:
     theirs = found["flat out LiteLLM"][0]["per_second"]

@@ -31,7 +31,7 @@ def question(n):
 async def ask(n):
     cluster, text = question(n)
     stream = n % 3 == 0
-    body = dict(model="uno", messages=[{"role": "user", "content": text}], max_tokens=8, temperature=0)
+    body = dict(model="uno", messages=[{"role": "user", "content": text}], max_tokens=5, temperature=0)
     try:
         if stream:
             raw = await client.chat.completions.with_raw_response.create(stream=True, **body)

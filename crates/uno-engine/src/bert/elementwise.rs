@@ -44,27 +44,34 @@ simd_fn! {
 
 const LANES: usize = 16;
 
+/// Sum of `row - mean`, or of its square. Inlined, so that it is compiled for the instructions of its caller.
+#[inline(always)]
+fn lanes_sum(row: &[f32], mean: f32, square: bool) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let chunks = row.chunks_exact(LANES);
+    let mut rest = 0.0;
+    for &v in chunks.remainder() {
+        let d = v - mean;
+        rest += if square { d * d } else { d };
+    }
+    for chunk in chunks {
+        for j in 0..LANES {
+            let d = chunk[j] - mean;
+            lanes[j] += if square { d * d } else { d };
+        }
+    }
+    let mut sum = 0.0;
+    for lane in lanes {
+        sum += lane;
+    }
+    sum + rest
+}
+
 simd_fn! {
     /// Layer norm of each row in place: `(x - mean) / sqrt(variance + eps) * gain + offset`.
     pub(super) fn layer_norm(x: &mut [f32], gain: &[f32], offset: &[f32], eps: f32) {
         let width = gain.len();
         let offset = &offset[..width];
-        let lanes_sum = |row: &[f32], mean: f32, square: bool| {
-            let mut lanes = [0.0f32; LANES];
-            let chunks = row.chunks_exact(LANES);
-            let mut rest = 0.0;
-            for &v in chunks.remainder() {
-                let d = v - mean;
-                rest += if square { d * d } else { d };
-            }
-            for chunk in chunks {
-                for j in 0..LANES {
-                    let d = chunk[j] - mean;
-                    lanes[j] += if square { d * d } else { d };
-                }
-            }
-            lanes.iter().sum::<f32>() + rest
-        };
         for row in x.chunks_exact_mut(width) {
             let mean = lanes_sum(row, 0.0, false) / width as f32;
             let variance = lanes_sum(row, mean, true) / width as f32;

@@ -1,5 +1,6 @@
 //! The encoder over a group of texts, packed one after the other without padding.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::BertConfig;
@@ -29,15 +30,24 @@ pub(super) fn embed(
         }
     }
     norm(&mut x, &weights.embedding_norm, config);
-    let mut buffers = Buffers::new(config, x.len() / hidden);
+    // Taken, not borrowed: a thread that waits may be given another group meanwhile.
+    let mut buffers = BUFFERS.take();
+    buffers.fit(config, x.len() / hidden);
     for block in &weights.blocks {
         apply(config, block, texts, &mut x, &mut buffers, threads);
     }
+    BUFFERS.set(buffers);
     let mut rows = x.chunks_exact(hidden);
     texts.iter().map(|text| pool(rows.by_ref().take(text.len()), hidden)).collect()
 }
 
+thread_local! {
+    /// Kept because fresh pages cost as much as what is computed in them.
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
 /// What a block computes on the way, reused by the next.
+#[derive(Default)]
 struct Buffers {
     /// [tokens, 3 hidden]
     qkv: Vec<f32>,
@@ -50,13 +60,12 @@ struct Buffers {
 }
 
 impl Buffers {
-    fn new(config: &BertConfig, tokens: usize) -> Self {
-        Self {
-            qkv: vec![0.0; tokens * 3 * config.hidden_size],
-            attended: vec![0.0; tokens * config.hidden_size],
-            out: vec![0.0; tokens * config.hidden_size],
-            wide: vec![0.0; tokens * config.intermediate_size],
-        }
+    /// Makes them as long as `tokens` need.
+    fn fit(&mut self, config: &BertConfig, tokens: usize) {
+        self.qkv.resize(tokens * 3 * config.hidden_size, 0.0);
+        self.attended.resize(tokens * config.hidden_size, 0.0);
+        self.out.resize(tokens * config.hidden_size, 0.0);
+        self.wide.resize(tokens * config.intermediate_size, 0.0);
     }
 }
 

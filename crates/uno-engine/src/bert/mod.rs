@@ -13,7 +13,7 @@ use self::weights::Weights;
 use crate::EngineError;
 use crate::decoder::Precision;
 use crate::kernel::product::Threads;
-use crate::kernel::team::{each, lead};
+use crate::kernel::team::{each, lead_here};
 
 /// Tokens that one thread takes through all layers at a time: enough to pay for reading the weights, few enough for the
 /// activations to stay in a core's cache.
@@ -96,7 +96,7 @@ impl BertEncoder {
             forward::embed(&self.config, &self.weights, &texts, threads)
         };
         let mut done = vec![Vec::new(); groups.len()];
-        lead(|| match threads {
+        lead_here(|| match threads {
             Threads::All => done.iter_mut().zip(&groups).for_each(|(done, group)| *done = embed(group)),
             Threads::One => each(done.iter_mut().zip(&groups), |(done, group)| *done = embed(group)),
         });

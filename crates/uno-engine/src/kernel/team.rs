@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
+use rayon::Scope;
+
 /// Looks before a waiting thread begins to give way to others.
 const LOOKS: usize = 400;
 
@@ -35,6 +37,7 @@ impl Job<'_> {
 }
 
 /// The threads of one pass.
+#[derive(Default)]
 struct Team {
     /// The open step, or null.
     job: AtomicPtr<Job<'static>>,
@@ -75,6 +78,24 @@ fn pause(looks: &mut usize) {
 }
 
 impl Team {
+    /// Runs `pass` on this thread while others help.
+    fn led<'a, R>(&'a self, scope: &Scope<'a>, pass: impl FnOnce() -> R) -> R {
+        /// Sends the helpers home, also when the pass panics.
+        struct Over<'a>(&'a AtomicBool);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Release);
+            }
+        }
+        let _over = Over(&self.over);
+        let _taken = Held::new(&TAKEN, true);
+        let _led = Held::new(&LED, Some(&raw const *self));
+        for _ in 1..rayon::current_num_threads() {
+            scope.spawn(|_| self.help());
+        }
+        pass()
+    }
+
     /// Works on whatever is opened until the pass is over.
     fn help(&self) {
         // A thread that leads a pass and waits for something may be given this task: helping would then end with the other
@@ -133,29 +154,18 @@ pub(crate) fn lead<R: Send>(pass: impl FnOnce() -> R + Send) -> R {
     if TAKEN.get() {
         return pass();
     }
-    let team =
-        Team { job: AtomicPtr::new(null_mut()), looking: AtomicUsize::new(0), over: AtomicBool::new(false) };
-    let mut result = None;
-    rayon::scope(|scope| {
-        /// Sends the helpers home, also when the pass panics.
-        struct Over<'a>(&'a AtomicBool);
-        impl Drop for Over<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Release);
-            }
-        }
-        let _over = Over(&team.over);
-        let _taken = Held::new(&TAKEN, true);
-        let _led = Held::new(&LED, Some(&raw const team));
-        for _ in 1..rayon::current_num_threads() {
-            scope.spawn(|_| team.help());
-        }
-        result = Some(pass());
-    });
-    match result {
-        Some(result) => result,
-        None => unreachable!("rayon::scope runs its closure before it returns"),
+    let team = Team::default();
+    rayon::scope(|scope| team.led(scope, pass))
+}
+
+/// As [`lead`], on the calling thread even where that is none of the pool's: a short pass does not wait for one of these to
+/// wake up. The pass must not split work by rayon itself: all threads of the pool may be helping in such passes.
+pub(crate) fn lead_here<R>(pass: impl FnOnce() -> R) -> R {
+    if TAKEN.get() {
+        return pass();
     }
+    let team = Team::default();
+    rayon::in_place_scope(|scope| team.led(scope, pass))
 }
 
 /// Calls `work` with each number below `n`, on all threads of the pass that this thread leads; outside of a pass or inside
@@ -205,6 +215,28 @@ mod tests {
                 });
             });
         }
+    }
+
+    /// Passes of threads that are not the pool's: each leads its own.
+    #[test]
+    fn a_pass_may_stay_on_its_thread() {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let here = std::thread::current().id();
+                    for n in (0..500).map(|i| i % 17) {
+                        let done = AtomicUsize::new(0);
+                        lead_here(|| {
+                            assert_eq!(std::thread::current().id(), here);
+                            pieces(n, &|i| {
+                                done.fetch_add(i + 1, Ordering::Relaxed);
+                            });
+                        });
+                        assert_eq!(done.into_inner(), n * (n + 1) / 2);
+                    }
+                });
+            }
+        });
     }
 
     /// Passes of several callers in one pool, with steps inside pieces and rayon's own work between.

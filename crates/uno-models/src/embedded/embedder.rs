@@ -16,6 +16,9 @@ use crate::tokenizer::TextTokenizer;
 /// sentence-transformers' limit for all-MiniLM-L6-v2, `[CLS]` and `[SEP]` included; what follows is not embedded.
 const MAX_TOKENS: usize = 256;
 
+/// From so many texts on they are cut into tokens on all threads.
+const PARALLEL_FROM: usize = 8;
+
 /// An embedding model: a BERT-like sentence encoder, or a Qwen3 decoder pooled by its last token.
 pub struct EmbeddedEmbedder {
     name: String,
@@ -92,7 +95,12 @@ impl Embedder for EmbeddedEmbedder {
 
     /// Pooled and l2-normalised, as the model's own pipeline gives them.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let ids = texts.par_iter().map(|text| self.encode(text)).collect::<Result<Vec<_>, _>>()?;
+        let encode = |text: &&str| self.encode(text);
+        // Waking other threads takes longer than a few texts.
+        let ids = match texts.len() < PARALLEL_FROM {
+            true => texts.iter().map(encode).collect::<Result<Vec<_>, _>>()?,
+            false => texts.par_iter().map(encode).collect::<Result<Vec<_>, _>>()?,
+        };
         match &self.encoder {
             Encoder::Bert { encoder, .. } => {
                 encoder.encode(&ids).map_err(|error| ModelError::Engine(error.to_string()))

@@ -48,9 +48,16 @@ pub fn is_intact(run: &RunDir, kept: &str) -> bool {
 /// Reads the centroids that a plan routes by.
 ///
 /// # Errors
-/// When the file is missing or damaged.
+/// When the file is missing or damaged, or not the run's.
 pub fn read(run: &RunDir, plan: &Plan) -> anyhow::Result<Centroids> {
-    let path = run.path(plan.centroids.as_deref().unwrap_or(files::CENTROIDS));
+    let name = plan.centroids.as_deref().unwrap_or(files::CENTROIDS);
+    // The plan is a file, and somebody may have edited it.
+    let kept = name.strip_prefix("plans/").unwrap_or(name);
+    ensure!(
+        !kept.contains(['/', '\\']),
+        "the plan names centroids in `{name}`, which is no file of this run"
+    );
+    let path = run.path(name);
     let read = || -> anyhow::Result<Centroids> {
         let bytes = fs_err::read(&path)?;
         let file = SafeTensors::deserialize(&bytes)?;
@@ -87,6 +94,13 @@ mod tests {
         let half = fs_err::read(&path).unwrap();
         fs_err::write(&path, &half[..half.len() / 2]).unwrap();
         assert_eq!(read(&run, &plan).unwrap(), centroids, "a plan has its own");
+        for elsewhere in ["../centroids.safetensors", "plans/../../centroids.safetensors", "/etc/passwd"] {
+            plan.centroids = Some(elsewhere.into());
+            assert!(
+                read(&run, &plan).unwrap_err().to_string().contains("no file of this run"),
+                "{elsewhere}"
+            );
+        }
         plan.centroids = None;
         assert!(format!("{:#}", read(&run, &plan).unwrap_err()).contains("centroids.safetensors"));
     }

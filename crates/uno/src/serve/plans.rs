@@ -11,7 +11,7 @@ use uno_store::{ChangedBy, Plans, RunDir};
 use uno_types::{Embedder, Plan};
 
 use crate::learn::artefacts::files;
-use crate::learn::read_centroids;
+use crate::learn::{PLAN_VERSION, read_centroids};
 
 /// The trial that is going on.
 const TRIAL: &str = "plans/trial.json";
@@ -52,6 +52,11 @@ impl RunPlans {
     }
 
     fn snapshot(&self, run: &RunDir, id: &str, mut plan: Plan) -> anyhow::Result<Snapshot> {
+        anyhow::ensure!(
+            plan.version <= PLAN_VERSION,
+            "the plan has layout version {}, this program knows {PLAN_VERSION}: use a newer uno",
+            plan.version
+        );
         adapters::locate(&mut plan, run.root()).map_err(anyhow::Error::msg)?;
         let centroids = read_centroids(run, &plan)?;
         if let Some(embedder) = &self.embedder {
@@ -78,7 +83,14 @@ impl PlanSource for RunPlans {
     }
 
     fn kept(&self, id: &str) -> Result<Snapshot, String> {
-        let read = || self.snapshot(&RunDir::open_existing(&self.root)?, id, self.plans().read(id)?);
+        let read = || {
+            // The id comes from a file, too.
+            anyhow::ensure!(
+                self.plans().is_kept(id),
+                "no plan `{id}` is kept, or its content is another one's"
+            );
+            self.snapshot(&RunDir::open_existing(&self.root)?, id, self.plans().read(id)?)
+        };
         read().map_err(|error: anyhow::Error| format!("{error:#}"))
     }
 

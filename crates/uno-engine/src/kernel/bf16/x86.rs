@@ -4,6 +4,9 @@ use std::arch::x86_64::*;
 
 use super::{BLOCK, Job, PANEL, ROWS};
 
+/// Numbers of the packed matrix in a cache line.
+const LINE: usize = 16;
+
 /// A row as pairs of bf16; an odd last number gets a zero beside it.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 pub(super) unsafe fn convert(x: &[f32], left: &mut [u32]) {
@@ -49,18 +52,23 @@ pub(super) unsafe fn run_panel(job: &Job, w: *const u32, column: usize) {
     while from < job.pairs {
         let block = BLOCK.min(job.pairs - from);
         let mut row = 0;
+        // What comes after this block, most often the next panel, in equal parts beside each tile: weights that were not used
+        // for a while come from memory, and only the first tile of a panel would wait for them.
+        let share = (block * PANEL / LINE).div_ceil(job.rows.div_ceil(ROWS));
+        let next = w.wrapping_add((from + block) * PANEL);
+        let ahead = |row: usize| (next.wrapping_add(row / ROWS * share * LINE), share);
         // SAFETY: rows, pairs and columns stay within the job's.
         unsafe {
             while row + ROWS <= job.rows {
-                tile::<ROWS>(job, w, column, row, from, block);
+                tile::<ROWS>(job, w, column, row, from, block, ahead(row));
                 row += ROWS;
             }
             match job.rows - row {
-                1 => tile::<1>(job, w, column, row, from, block),
-                2 => tile::<2>(job, w, column, row, from, block),
-                3 => tile::<3>(job, w, column, row, from, block),
-                4 => tile::<4>(job, w, column, row, from, block),
-                5 => tile::<5>(job, w, column, row, from, block),
+                1 => tile::<1>(job, w, column, row, from, block, ahead(row)),
+                2 => tile::<2>(job, w, column, row, from, block, ahead(row)),
+                3 => tile::<3>(job, w, column, row, from, block, ahead(row)),
+                4 => tile::<4>(job, w, column, row, from, block, ahead(row)),
+                5 => tile::<5>(job, w, column, row, from, block, ahead(row)),
                 _ => {}
             }
         }
@@ -68,7 +76,8 @@ pub(super) unsafe fn run_panel(job: &Job, w: *const u32, column: usize) {
     }
 }
 
-/// `M` rows from `row` against the panel's pairs `from..from + block`.
+/// `M` rows from `row` against the panel's pairs `from..from + block`; meanwhile asks memory for `ahead`, lines from an address
+/// (which need not be there: nothing is read).
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 #[allow(clippy::needless_range_loop, reason = "see below")]
@@ -79,6 +88,7 @@ unsafe fn tile<const M: usize>(
     row: usize,
     from: usize,
     block: usize,
+    ahead: (*const u32, usize),
 ) {
     // SAFETY: the caller's ranges lie within the packed factors, and the mask keeps stores within the row.
     unsafe {
@@ -103,6 +113,9 @@ unsafe fn tile<const M: usize>(
                 }
             }
             w = w.add(PANEL);
+            if t < ahead.1 {
+                _mm_prefetch::<_MM_HINT_T1>(ahead.0.wrapping_add(LINE * t).cast());
+            }
         }
         let scale = _mm512_set1_ps(job.scale);
         for (r, sums) in sums.iter().enumerate() {
