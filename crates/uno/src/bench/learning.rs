@@ -35,8 +35,6 @@ struct Outcome {
 /// The benchmark's own defaults: those of the quick demo, in the faster precision where this machine has it.
 pub fn settings() -> Settings {
     let mut settings = demo::settings(true);
-    // Noise leaves some domains with few pairs.
-    settings.cluster.min_steps = 24;
     settings.train.precision = uno_train::TrainPrecision::Bf16;
     settings.critic.precision = uno_train::TrainPrecision::Bf16;
     // What a Critic says of such rules is learnt in the first epoch; its held-out loss stays level after it.

@@ -197,8 +197,8 @@ pub struct ClusterSettings {
     pub threshold: f64,
     /// Fewest pairs a cluster needs before anything is trained for it.
     pub min_pairs: usize,
-    /// Fewest optimiser steps of a training: where a cluster's pairs give fewer, it is given more epochs. 0: the epochs alone decide
-    /// (the method).
+    /// Fewest optimiser steps of an Expert's training: where a cluster's pairs give fewer, it is given more epochs. 0: the epochs
+    /// alone decide (the method).
     pub min_steps: usize,
     /// Largest distance to a centroid at which a question still belongs to the cluster; 0: any. Question vectors have length 1,
     /// so at 1 a question is as far from the centroid as from the origin, about which the means of unrelated questions lie: it

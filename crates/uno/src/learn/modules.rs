@@ -124,8 +124,10 @@ fn module(
         AdapterKind::Critic => settings.critic.clone(),
     };
     config.seed = settings.seed;
-    let steps = evidence.train.len().div_ceil(config.batch.max(1)).max(1);
-    config.epochs = config.epochs.max(settings.cluster.min_steps.div_ceil(steps));
+    if kind == AdapterKind::Expert {
+        let steps = evidence.train.len().div_ceil(config.batch.max(1)).max(1);
+        config.epochs = config.epochs.max(settings.cluster.min_steps.div_ceil(steps));
+    }
     config.max_length = config.max_length.min(weights.decoder().config().max_positions);
     let mut records = evidence.train.clone();
     records.sort();
