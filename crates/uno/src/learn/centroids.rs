@@ -9,6 +9,7 @@ use uno_store::{RunDir, hash};
 use uno_types::Plan;
 
 use super::artefacts::files;
+use super::plan::VERSION;
 
 /// Writes the centroids.
 ///
@@ -45,11 +46,16 @@ pub fn is_intact(run: &RunDir, kept: &str) -> bool {
     hash::of_file(&run.path(kept)).is_ok_and(|content| kept.contains(&content[..12]))
 }
 
-/// Reads the centroids that a plan routes by.
+/// Reads the centroids that a plan routes by: whoever routes comes by here.
 ///
 /// # Errors
-/// When the file is missing or damaged, or not the run's.
+/// When the plan has a newer layout, or the file is missing or damaged, or not the run's.
 pub fn read(run: &RunDir, plan: &Plan) -> anyhow::Result<Centroids> {
+    ensure!(
+        plan.version <= VERSION,
+        "the plan has layout version {}, this program knows {VERSION}: use a newer uno",
+        plan.version
+    );
     let name = plan.centroids.as_deref().unwrap_or(files::CENTROIDS);
     // The plan is a file, and somebody may have edited it.
     let kept = name.strip_prefix("plans/").unwrap_or(name);
@@ -101,6 +107,9 @@ mod tests {
                 "{elsewhere}"
             );
         }
+        plan.version = VERSION + 1;
+        assert!(read(&run, &plan).unwrap_err().to_string().contains("use a newer uno"));
+        plan.version = VERSION;
         plan.centroids = None;
         assert!(format!("{:#}", read(&run, &plan).unwrap_err()).contains("centroids.safetensors"));
     }

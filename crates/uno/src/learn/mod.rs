@@ -31,7 +31,6 @@ pub use centroids::{is_intact as are_centroids_intact, read as read_centroids, w
 pub use ingest::Input;
 use modules::Round;
 pub use pipeline::Pipeline;
-pub use plan::VERSION as PLAN_VERSION;
 pub use publish::learned_plan;
 pub use results::{Counting, Results};
 pub use routes::planned as planned_routes;

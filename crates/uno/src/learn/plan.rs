@@ -15,7 +15,7 @@ use super::{Pipeline, centroids, publish};
 /// The stage's name in the manifest.
 pub const STAGE: &str = "plan";
 /// Layout version of `plan.json`.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Writes `verdicts.jsonl`, the plan, the adapters and the centroids that it uses, and publishes it.
 ///

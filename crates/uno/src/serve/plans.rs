@@ -11,7 +11,7 @@ use uno_store::{ChangedBy, Plans, RunDir};
 use uno_types::{Embedder, Plan};
 
 use crate::learn::artefacts::files;
-use crate::learn::{PLAN_VERSION, read_centroids};
+use crate::learn::read_centroids;
 
 /// The trial that is going on.
 const TRIAL: &str = "plans/trial.json";
@@ -52,11 +52,6 @@ impl RunPlans {
     }
 
     fn snapshot(&self, run: &RunDir, id: &str, mut plan: Plan) -> anyhow::Result<Snapshot> {
-        anyhow::ensure!(
-            plan.version <= PLAN_VERSION,
-            "the plan has layout version {}, this program knows {PLAN_VERSION}: use a newer uno",
-            plan.version
-        );
         adapters::locate(&mut plan, run.root()).map_err(anyhow::Error::msg)?;
         let centroids = read_centroids(run, &plan)?;
         if let Some(embedder) = &self.embedder {
