@@ -70,7 +70,7 @@ fn too_short(base: &str, answer: &str, limit: Option<usize>, share: f64) -> bool
 }
 
 /// Whether `answer` holds a tag that our prompts put around data, such as `</suggestions>`.
-pub fn leaks(answer: &str) -> bool {
+fn leaks(answer: &str) -> bool {
     escape(answer) != answer
 }
 

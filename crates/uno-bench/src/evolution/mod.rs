@@ -142,7 +142,9 @@ impl Story {
         let most = ROUNDS * topics;
         if options.first == 0 || options.per_step == 0 || options.conversations() > most {
             return Err(format!(
-                "every step needs a conversation of each domain, and all steps together no more than {most}: its topics, {ROUNDS} times"
+                "a domain has {} conversations in the first step and {} in each of the others: neither may be 0, and all together \
+                 no more than {most}, its topics {ROUNDS} times",
+                options.first, options.per_step
             ));
         }
         // The other rule is one that users of any domain can voice in the same words: bullet points.

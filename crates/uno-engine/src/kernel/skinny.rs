@@ -116,7 +116,7 @@ unsafe fn columns<L: Lanes, W: Element, const MAX: usize>(job: &Job<W>, from: us
                     tile::<L, W, 4>(job, row, j, count);
                     row += 4;
                 }
-                if MAX > 2 && row + 3 == job.m {
+                if row + 3 == job.m {
                     tile::<L, W, 3>(job, row, j, count);
                     row += 3;
                 } else if row + 2 <= job.m {

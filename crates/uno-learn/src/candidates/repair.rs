@@ -78,13 +78,8 @@ impl<'a> Shape<'a> {
                 _ => {}
             }
         }
-        let shaped = shape.words < MAX_WORDS
-            || shape.sentences < usize::MAX
-            || shape.list.is_some()
-            || shape.code_first
-            || shape.opening.is_some()
-            || shape.closing.is_some();
-        shaped.then_some(shape)
+        let framed = shape.code_first || shape.opening.is_some() || shape.closing.is_some();
+        (framed || shape.is_brief()).then_some(shape)
     }
 
     fn apply(&self, answer: &str) -> Option<String> {
@@ -105,7 +100,8 @@ impl<'a> Shape<'a> {
             }
         };
         let mut text = if self.code_first { format!("{}\n{body}", code(answer)?) } else { body };
-        if !self.code_first && words(&text) < self.least_words() {
+        let least = if self.is_brief() { MIN_WORDS } else { MIN_FREE_WORDS };
+        if !self.code_first && words(&text) < least {
             return None;
         }
         if let Some(opening) = self.opening {
@@ -117,9 +113,9 @@ impl<'a> Shape<'a> {
         Some(text.trim().to_owned())
     }
 
-    fn least_words(&self) -> usize {
-        let brief = self.words < MAX_WORDS || self.sentences < usize::MAX || self.list.is_some();
-        if brief { MIN_WORDS } else { MIN_FREE_WORDS }
+    /// Whether a rule asks for fewer words than an answer has by itself.
+    fn is_brief(&self) -> bool {
+        self.words < MAX_WORDS || self.sentences < usize::MAX || self.list.is_some()
     }
 }
 
@@ -259,7 +255,6 @@ const FILLERS: &[&str] = &[
     "certainly",
     "let me know",
     "i hope",
-    "i'm sorry",
     "feel free",
     "following",
     "step-by-step",
