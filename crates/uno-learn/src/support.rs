@@ -66,9 +66,12 @@ pub struct Support {
     pub cluster: usize,
     /// Distinct users who gave rules on its questions.
     pub users: usize,
+    /// Distinct records in which they gave them.
+    #[serde(default)]
+    pub records: usize,
     /// Their rules, those with the most users first.
     pub rules: Vec<Shared>,
-    /// Its records that are not trained on, because of a rule without support; sorted.
+    /// Its records that are not trained on, because of a rule without support (by those who did not take it back); sorted.
     pub left_out: Vec<String>,
 }
 
@@ -107,10 +110,11 @@ pub fn support(
     let check = |group: usize| -> Option<&Check> { rules.get(group)?.check.as_ref() };
     let contrary = |a: usize, b: usize| check(a).zip(check(b)).is_some_and(|(a, b)| contradict(a, b));
     let taken_back = taken_back(voices, members, contrary);
-    let mut users: BTreeSet<&str> = BTreeSet::new();
+    let (mut users, mut records): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
     let mut of: BTreeMap<usize, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for voice in voices.iter().chain(members).filter(|v| !taken_back.contains(v.record.as_str())) {
         users.insert(&voice.user);
+        records.insert(&voice.record);
         for group in &voice.says {
             let (who, where_) = of.entry(*group).or_default();
             who.insert(&voice.user);
@@ -141,12 +145,11 @@ pub fn support(
         })
         .collect();
     shared.sort_by(|a, b| b.users.cmp(&a.users).then_with(|| a.rule.cmp(&b.rule)));
-    let unsound = members
-        .iter()
-        .filter(|v| taken_back.contains(v.record.as_str()) || v.says.iter().any(|g| !supported.contains(g)));
+    // A wish that its user took back has no voice, but where enough others share it, what its record teaches is what they want.
+    let unsound = members.iter().filter(|v| v.says.iter().any(|g| !supported.contains(g)));
     let mut left_out: Vec<String> = unsound.map(|v| v.record.clone()).collect();
     left_out.sort();
-    Support { cluster, users: users.len(), rules: shared, left_out }
+    Support { cluster, users: users.len(), records: records.len(), rules: shared, left_out }
 }
 
 /// Records whose wish their user took back: a later record of the same user says the contrary. Records are in the order in
@@ -266,6 +269,12 @@ mod tests {
             (0..3).map(|i| voice(&format!("a{i}"), &format!("u{i}"), &[0])).collect();
         voices.extend((0..3).map(|i| voice(&format!("b{i}"), &format!("u{i}"), &[1])));
         assert_eq!(left_out(&voices, &[&short, &long], &EvidenceOptions::default()), ["a0", "a1", "a2"]);
+        // Where enough others go on wishing it, the older word teaches what they want; the newer one is one user's.
+        let mut voices: Vec<Voice> =
+            (0..4).map(|i| voice(&format!("a{i}"), &format!("u{i}"), &[0])).collect();
+        voices.push(voice("b0", "u0", &[1]));
+        let found = support(0, &voices, &voices, &[&short, &long], 9, &EvidenceOptions::default());
+        assert_eq!((found.left_out, found.rules[0].users), (vec!["b0".to_owned()], 3));
     }
 
     #[test]
