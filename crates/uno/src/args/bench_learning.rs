@@ -40,8 +40,8 @@ pub struct LearningArgs {
     pub noise: Vec<f64>,
 
     /// Who is tested [default: all of wo_memory, bm25_message, bm25_dialog, embedder_message, embedder_dialog, rules, a_mem,
-    /// mem0, memory_os, lora_sft, lora_dpo, lora_dpo_sft, uno_single, uno; quick: wo_memory, bm25_dialog, embedder_dialog, rules,
-    /// uno_single, uno]
+    /// mem0, memory_os, lora_sft, lora_dpo, lora_dpo_sft, uno_single, uno, and of these wo_memory, uno_single and uno where a further
+    /// level of noise is tried; quick: wo_memory, bm25_dialog, embedder_dialog, rules, uno_single, uno]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub systems: Vec<String>,
 

@@ -50,8 +50,10 @@ pub fn settings() -> Settings {
 pub struct Plan {
     /// Its size.
     pub options: LearningOptions,
-    /// Who is tested.
+    /// Who is tested on the first level of noise.
     pub systems: Vec<SystemName>,
+    /// Who is tested on the others.
+    pub with_more_noise: Vec<SystemName>,
 }
 
 /// Runs the benchmark in `out`.
@@ -64,10 +66,11 @@ pub fn run(plan: &Plan, settings: &Settings, out: &Path, console: &Console) -> a
     pipeline.open_models()?;
     fs_err::create_dir_all(pipeline.run.path("answers"))?;
     let mut cells = Vec::new();
-    for &noise in &plan.options.noise {
+    for (i, &noise) in plan.options.noise.iter().enumerate() {
+        let systems = if i == 0 { &plan.systems } else { &plan.with_more_noise };
         let level = Level::simulate(&mut pipeline, &plan.options, &domains, noise)?;
         let base = level.outcome(&mut pipeline, SystemName::Memory(MemoryKind::WoMemory), None)?;
-        for &system in &plan.systems {
+        for &system in systems {
             let outcome = level.outcome(&mut pipeline, system, Some(&base.answered.texts))?;
             let embedder = pipeline.roles()?.embedder();
             let score =
