@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod error;
 pub mod evolve;
 pub mod features;
+pub mod fill;
 pub mod gap;
 pub mod guards;
 pub mod plan;

@@ -24,6 +24,7 @@ pub const ABLATIONS: &[Ablation] = &[
     of("paper_policy", &["plan.policy=paper"]),
     of("sampled_only", &["candidates.in_log=false", "candidates.repair=false"]),
     of("in_log_only", &["candidates.from_feedback=0", "candidates.from_rules=0", "candidates.repair=false"]),
+    of("unfilled", &["cluster.fill_to=0"]),
     of("judge_only", &["pairs.judge.programs=false", "verify.judge.programs=false"]),
     of("count_messages", &["evidence.min_users=1", "evidence.min_user_share=0", "evidence.max_user_share=1"]),
     of("distance_2", &["cluster.threshold=2"]),

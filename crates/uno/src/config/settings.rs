@@ -197,6 +197,9 @@ pub struct ClusterSettings {
     pub threshold: f64,
     /// Fewest pairs a cluster needs before anything is trained for it.
     pub min_pairs: usize,
+    /// Training pairs up to which a cluster is filled with questions that got no feedback, answered by the rules that most of its
+    /// feedback asks for. They never test an adapter. 0: none (the method).
+    pub fill_to: usize,
     /// Fewest optimiser steps of an Expert's training: where a cluster's pairs give fewer, it is given more epochs. 0: the epochs
     /// alone decide (the method).
     pub min_steps: usize,
@@ -208,7 +211,14 @@ pub struct ClusterSettings {
 
 impl Default for ClusterSettings {
     fn default() -> Self {
-        Self { by: ClusterBy::Dual, threshold: 4.0, min_pairs: 8, min_steps: 0, max_distance: 1.0 }
+        Self {
+            by: ClusterBy::Dual,
+            threshold: 4.0,
+            min_pairs: 8,
+            fill_to: 24,
+            min_steps: 0,
+            max_distance: 1.0,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Artefacts of a run that have no type in a library: docs/FORMATS.md describes each.
 
 use serde::{Deserialize, Serialize};
-use uno_types::{AdapterKind, AdapterRef, Cluster, ClusterGap, RecordGap};
+use uno_types::{AdapterKind, AdapterRef, Cluster, ClusterGap, Pair, Record, RecordGap, RuleSet};
 
 /// File names inside a run directory.
 pub mod files {
@@ -23,6 +23,8 @@ pub mod files {
     pub const CENTROIDS: &str = "centroids.safetensors";
     /// Who stands behind each cluster's rules.
     pub const SUPPORT: &str = "support.json";
+    /// Pairs of questions without feedback.
+    pub const FILLED: &str = "filled.jsonl";
     /// Gaps of records and clusters.
     pub const GAPS: &str = "gaps.jsonl";
     /// What was trained first, and how it went.
@@ -81,6 +83,19 @@ pub enum GapLine {
     Cluster(ClusterGap),
     /// A record's gap.
     Record(RecordGap),
+}
+
+/// A line of `filled.jsonl`: a question without feedback, answered as its cluster's users wish.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Filled {
+    /// The cluster that it is trained in.
+    pub cluster: usize,
+    /// Question and first answer, and the wish in the words of another user.
+    pub record: Record,
+    /// The rules that most of the cluster's feedback asks for.
+    pub rules: RuleSet,
+    /// The pair.
+    pub pair: Pair,
 }
 
 /// A line of `training/modules-1.jsonl` and `training/modules-2.jsonl`: one module of one cluster.

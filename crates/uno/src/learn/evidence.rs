@@ -11,7 +11,7 @@ use uno_train::{PreferenceExample, SftExample, TrainData};
 use uno_types::{AdapterKind, Cluster, Pair, Record, RuleSet};
 
 use super::Pipeline;
-use super::artefacts::{ClustersFile, GapLine, files};
+use super::artefacts::{ClustersFile, Filled, GapLine, files};
 use super::support::speaker;
 
 /// The artefacts that training and verification read.
@@ -25,6 +25,8 @@ pub struct Artefacts {
     rules: Vec<RuleSet>,
     /// Records that are not trained on, because of a rule that too few users share.
     left_out: HashSet<String>,
+    /// What clusters are filled up with.
+    filled: Vec<Filled>,
     max_user_share: f64,
     /// Sides of earlier steps: records trained on, and records seen at all.
     sides: Option<(BTreeSet<String>, BTreeSet<String>)>,
@@ -39,7 +41,12 @@ pub struct Evidence {
 
 impl Artefacts {
     /// Files that it reads: stages that use it depend on them.
-    pub const FILES: [&'static str; 6] =
+    pub const FILES: [&'static str; 7] = {
+        let [records, rules, pairs, clusters, support, gaps] = Self::UNFILLED;
+        [records, rules, pairs, clusters, support, gaps, files::FILLED]
+    };
+    /// Those of [`Self::unfilled`].
+    pub const UNFILLED: [&'static str; 6] =
         [files::RECORDS, files::RULES, files::PAIRS, files::CLUSTERS, files::SUPPORT, files::GAPS];
 
     /// Reads the artefacts of a run.
@@ -47,6 +54,15 @@ impl Artefacts {
     /// # Errors
     /// When one is missing or damaged.
     pub fn read(pipeline: &Pipeline<'_>) -> anyhow::Result<Self> {
+        let filled = pipeline.run.read_lines(files::FILLED)?;
+        Ok(Self { filled, ..Self::unfilled(pipeline)? })
+    }
+
+    /// Those that the users gave by themselves: before the clusters are filled up.
+    ///
+    /// # Errors
+    /// When one is missing or damaged.
+    pub fn unfilled(pipeline: &Pipeline<'_>) -> anyhow::Result<Self> {
         let run = &pipeline.run;
         let clusters: ClustersFile = run.read_json(files::CLUSTERS)?;
         let pairs: Vec<Pair> = run.read_lines(files::PAIRS)?;
@@ -65,6 +81,7 @@ impl Artefacts {
             rules: run.read_lines(files::RULES)?,
             records,
             left_out: support.into_iter().flat_map(|s| s.left_out).collect(),
+            filled: Vec::new(),
             max_user_share: pipeline.settings.evidence.max_user_share,
             sides: pipeline.evolution.as_ref().map(|e| (e.trained.clone(), e.seen.clone())),
             seed: pipeline.settings.seed,
@@ -81,6 +98,13 @@ impl Artefacts {
         let sound = |id: &&String| self.pairs.contains_key(*id) && !self.left_out.contains(*id);
         let ids: Vec<String> = cluster.members.iter().filter(sound).cloned().collect();
         self.on_sides(self.capped(ids))
+    }
+
+    /// The records to train a cluster's modules on: those of the split, and those that it is filled up with.
+    pub fn training(&self, cluster: &Cluster) -> Vec<String> {
+        let mut ids = self.evidence(cluster).train;
+        ids.extend(self.filled.iter().filter(|f| f.cluster == cluster.id).map(|f| f.record.id.clone()));
+        self.capped_in_order(ids)
     }
 
     /// The split. Records that an earlier step trained on or held out stay on their side, so that nobody is tested on what
@@ -108,12 +132,15 @@ impl Artefacts {
 
     /// Without the records by which a user would have more than the allowed share. Which of them stay is drawn.
     fn capped(&self, ids: Vec<String>) -> Vec<String> {
+        self.capped_in_order(shuffled(ids, self.seed))
+    }
+
+    fn capped_in_order(&self, ids: Vec<String>) -> Vec<String> {
         let of = |id: String| {
             let user = self.index.get(&id).map_or_else(String::new, |&i| speaker(&self.records[i]));
             (id, user)
         };
-        let drawn = shuffled(ids, self.seed);
-        capped(&drawn.into_iter().map(of).collect::<Vec<_>>(), self.max_user_share)
+        capped(&ids.into_iter().map(of).collect::<Vec<_>>(), self.max_user_share)
     }
 
     /// Pairs of a cluster that are not trained on, because of a rule that too few users share.
@@ -143,7 +170,7 @@ impl Artefacts {
 
     fn preferences(&self, ids: &[String], weights: &EmbeddedChat) -> anyhow::Result<Vec<PreferenceExample>> {
         let mut examples = Vec::new();
-        for pair in ids.iter().filter_map(|id| self.pairs.get(id)) {
+        for pair in ids.iter().filter_map(|id| self.pairs.get(id).or_else(|| Some(&self.filled(id)?.pair))) {
             let encode =
                 |text: &str| encode_example(weights.tokenizer(), weights.template(), &pair.prompt, text);
             let (chosen, rejected) = (encode(&pair.chosen)?, encode(&pair.rejected)?);
@@ -159,18 +186,26 @@ impl Artefacts {
 
     fn completions(&self, ids: &[String], weights: &EmbeddedChat) -> anyhow::Result<Vec<SftExample>> {
         let mut examples = Vec::new();
-        for &i in ids.iter().filter_map(|id| self.index.get(id)) {
-            let Some((prompt, completion)) = critic_example(&self.records[i], &self.rules[i]) else {
+        let of = |id: &String| match self.filled(id) {
+            Some(filled) => Some((&filled.record, &filled.rules)),
+            None => self.index.get(id).map(|&i| (&self.records[i], &self.rules[i])),
+        };
+        for (record, rules) in ids.iter().filter_map(of) {
+            let Some((prompt, completion)) = critic_example(record, rules) else {
                 continue;
             };
             let encoded = encode_example(weights.tokenizer(), weights.template(), &prompt, &completion)?;
             examples.push(SftExample {
-                id: self.records[i].id.clone(),
+                id: record.id.clone(),
                 prompt: encoded.prompt,
                 completion: encoded.completion,
             });
         }
         Ok(examples)
+    }
+
+    fn filled(&self, id: &str) -> Option<&Filled> {
+        self.filled.iter().find(|f| f.record.id == id)
     }
 
     /// The questions of these records.

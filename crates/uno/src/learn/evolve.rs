@@ -25,8 +25,8 @@ use super::evolution::{Evolution, EvolutionFile};
 use super::modules::Round;
 use super::results::Results;
 use super::{
-    ClusterSummary, Input, Pipeline, distil, gaps, judge, learned_plan, modules, pairs, plan, projection,
-    support,
+    ClusterSummary, Input, Pipeline, distil, fill, gaps, judge, learned_plan, modules, pairs, plan,
+    projection, support,
 };
 use crate::config::{ClusterBy, Settings};
 use crate::output::Console;
@@ -162,6 +162,7 @@ pub fn evolve(
     clusters(&mut step, prior)?;
     support::stage(&mut step)?;
     gaps::stage(&mut step)?;
+    fill::stage(&mut step)?;
     for round in [Round::First, Round::Second] {
         modules::train(&mut step, round)?;
         modules::verify(&mut step, round)?;

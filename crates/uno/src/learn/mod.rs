@@ -8,6 +8,7 @@ mod distil;
 mod evidence;
 mod evolution;
 pub mod evolve;
+mod fill;
 mod gaps;
 mod ingest;
 mod judge;
@@ -155,6 +156,7 @@ pub fn stages(pipeline: &mut Pipeline<'_>, input: &Input) -> anyhow::Result<()> 
     clusters::stage(pipeline)?;
     support::stage(pipeline)?;
     gaps::stage(pipeline)?;
+    fill::stage(pipeline)?;
     for round in [Round::First, Round::Second] {
         modules::train(pipeline, round)?;
         modules::verify(pipeline, round)?;

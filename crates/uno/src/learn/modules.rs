@@ -124,18 +124,19 @@ fn module(
         AdapterKind::Critic => settings.critic.clone(),
     };
     config.seed = settings.seed;
+    let train = artefacts.training(cluster);
     if kind == AdapterKind::Expert {
-        let steps = evidence.train.len().div_ceil(config.batch.max(1)).max(1);
+        let steps = train.len().div_ceil(config.batch.max(1)).max(1);
         config.epochs = config.epochs.max(settings.cluster.min_steps.div_ceil(steps));
     }
     config.max_length = config.max_length.min(weights.decoder().config().max_positions);
-    let mut records = evidence.train.clone();
+    let mut records = train.clone();
     records.sort();
     let job = Job {
         cluster: cluster.id,
         kind,
         records,
-        train: artefacts.examples(kind, &evidence.train, &weights)?,
+        train: artefacts.examples(kind, &train, &weights)?,
         validation: artefacts.examples(kind, &evidence.validation, &weights)?,
         config,
         probes: artefacts.queries(&evidence.train[..evidence.train.len().min(PROBES)]),

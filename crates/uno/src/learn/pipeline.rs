@@ -14,7 +14,7 @@ use crate::output::{Console, count, duration};
 use crate::roles::Roles;
 
 /// Raised when a stage computes something else from the same input than before.
-const STAGES_VERSION: u32 = 3;
+const STAGES_VERSION: u32 = 4;
 
 /// A run in progress.
 pub struct Pipeline<'a> {
