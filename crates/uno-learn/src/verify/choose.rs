@@ -4,6 +4,9 @@
 //! five such clusters would pass. So the records are cut in two; each half picks a checkpoint, and its pick is tested on
 //! the other half. Every record counts once, and none for a checkpoint that it helped to pick. A checkpoint is picked by its own
 //! win rate and its neighbours': a few records cannot tell two epochs apart, and the one between two good ones is good.
+//!
+//! Where every checkpoint is better than the base by itself, it does not matter which was picked: then the weakest of them is
+//! the evidence. (That one of them is no better and yet passes is as likely as with that one alone.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +26,9 @@ pub struct Judged<'a> {
     pub verdicts: Vec<&'a Verdict>,
 }
 
+/// What came of each record, and who scored it.
+type Outcomes<'a> = BTreeMap<&'a str, (Outcome, ScoredBy)>;
+
 /// As published: the checkpoint with the highest win rate, the later of equals, with that win rate. `None` without
 /// checkpoints.
 pub fn highest(checkpoints: &[Judged<'_>]) -> Option<Tested> {
@@ -41,7 +47,7 @@ pub fn highest(checkpoints: &[Judged<'_>]) -> Option<Tested> {
 /// only verdicts that programs made alone count; the others are unknown. `None` without checkpoints.
 pub fn confirmed(checkpoints: &[Judged<'_>], judge_counts: bool, seed: u64) -> Option<Tested> {
     let counted = |v: &Verdict| judge_counts || v.scored_by == ScoredBy::Program;
-    let all: Vec<BTreeMap<&str, (Outcome, ScoredBy)>> = checkpoints
+    let all: Vec<Outcomes<'_>> = checkpoints
         .iter()
         .map(|c| {
             let outcome = |v: &Verdict| if counted(v) { v.outcome } else { Outcome::Unknown };
@@ -53,19 +59,37 @@ pub fn confirmed(checkpoints: &[Judged<'_>], judge_counts: bool, seed: u64) -> O
     let everything: Vec<&str> = records.into_iter().collect();
     let chosen = pick(&all, &everything)?;
 
+    let tested = |win_rate: Option<WinRate>, by_program: Option<WinRate>| Tested {
+        adapter: checkpoints[chosen].adapter.clone(),
+        win_rate,
+        by_program,
+        checkpoints: checkpoints.len(),
+    };
+    if let Some(weakest) = weakest(&all, false).filter(|w| checkpoints.len() > 1 && w.low > 0.5) {
+        return Some(tested(Some(weakest), self::weakest(&all, true)));
+    }
     let mut outcomes: Vec<(Outcome, ScoredBy)> = Vec::new();
     for (half, other) in [(&halves.0, &halves.1), (&halves.1, &halves.0)] {
         // A half without the other to choose (a single record) is tested with what was chosen on it: nothing else is there.
         let picked = if other.is_empty() { chosen } else { pick(&all, other)? };
         outcomes.extend(half.iter().filter_map(|record| all[picked].get(record)));
     }
-    let programs = outcomes.iter().filter(|o| o.1 == ScoredBy::Program).map(|o| o.0).collect::<Vec<_>>();
-    Some(Tested {
-        adapter: checkpoints[chosen].adapter.clone(),
-        win_rate: known(win_rate(&outcomes.iter().map(|o| o.0).collect::<Vec<_>>())),
-        by_program: known(win_rate(&programs)),
-        checkpoints: checkpoints.len(),
-    })
+    Some(tested(rate_of(outcomes.iter(), false), rate_of(outcomes.iter(), true)))
+}
+
+/// The win rate with the lowest lower end; none where a checkpoint has none.
+fn weakest(checkpoints: &[Outcomes<'_>], programs_only: bool) -> Option<WinRate> {
+    let rates: Option<Vec<WinRate>> =
+        checkpoints.iter().map(|c| rate_of(c.values(), programs_only)).collect();
+    rates?.into_iter().min_by(|a, b| a.low.total_cmp(&b.low))
+}
+
+fn rate_of<'a>(
+    outcomes: impl Iterator<Item = &'a (Outcome, ScoredBy)>,
+    programs_only: bool,
+) -> Option<WinRate> {
+    let counted = outcomes.filter(|o| !programs_only || o.1 == ScoredBy::Program);
+    known(win_rate(&counted.map(|o| o.0).collect::<Vec<_>>()))
 }
 
 fn known(rate: WinRate) -> Option<WinRate> {
@@ -85,11 +109,9 @@ fn halves(mut records: Vec<&str>, seed: u64) -> (Vec<&str>, Vec<&str>) {
 /// The checkpoint with the highest win rate on `records`, half the mean of its neighbours' added; of equals the middle one (of two
 /// the later), which is farthest from having learnt too little or too much. The last of all where no outcome is known. `None`
 /// without checkpoints.
-fn pick(checkpoints: &[BTreeMap<&str, (Outcome, ScoredBy)>], records: &[&str]) -> Option<usize> {
-    let rate = |c: &BTreeMap<&str, (Outcome, ScoredBy)>| {
-        known(win_rate(&records.iter().filter_map(|r| c.get(r)).map(|o| o.0).collect::<Vec<_>>()))
-    };
-    let rates: Vec<Option<f64>> = checkpoints.iter().map(|c| Some(rate(c)?.rate)).collect();
+fn pick(checkpoints: &[Outcomes<'_>], records: &[&str]) -> Option<usize> {
+    let rate = |c: &Outcomes<'_>| Some(rate_of(records.iter().filter_map(|r| c.get(r)), false)?.rate);
+    let rates: Vec<Option<f64>> = checkpoints.iter().map(rate).collect();
     let at = |i: Option<usize>| rates.get(i?).copied().flatten();
     let score = |i: usize| {
         let beside: Vec<f64> = [i.checked_sub(1), Some(i + 1)].into_iter().filter_map(at).collect();
@@ -169,6 +191,21 @@ mod tests {
         assert_eq!(chosen(&[of(17), of(17), of(17)]), "e1");
         assert_eq!(chosen(&[of(17), of(17)]), "e1");
         assert_eq!(highest(&judged(&[of(17), of(18), of(17)])).unwrap().adapter.name, "e1");
+    }
+
+    #[test]
+    fn where_every_checkpoint_passes_the_weakest_is_the_evidence() {
+        let of = |lost: usize| {
+            let mut o = vec![Outcome::Win; 10];
+            o[lost] = Outcome::Loss;
+            verdicts("x", &o, ScoredBy::Program)
+        };
+        // Each half would pick the checkpoint that loses in the other.
+        for seed in 0..20 {
+            let tested = confirmed(&judged(&[of(1), of(7), of(4)]), true, seed).unwrap();
+            let w = tested.win_rate.unwrap();
+            assert_eq!((w.wins, w.losses, tested.by_program), (9, 1, Some(w)));
+        }
     }
 
     /// Eight checkpoints that are as good as the base and share 60 % of their outcomes, ten held-out records.
