@@ -76,14 +76,17 @@ impl Trained<'_> {
         }
     }
 
-    /// A run starts with the generations that another has paid for: the run before it with fewer logs, or UNO's on the same ones
-    /// (rules and pairs do not depend on what is trained).
+    /// A run starts with the generations that another has paid for: the run before it with fewer logs, or any other system's on
+    /// the same ones (rules and pairs do not depend on what is trained).
     fn share_cache(&self, dir: &Path) -> anyhow::Result<()> {
-        let to = dir.join("cache");
-        let same_logs = self.runs.join("uno");
-        let known = self.run.iter().chain([&same_logs]).map(|run| run.join("cache")).find(|c| c.exists());
-        let Some(from) = known.filter(|_| !to.exists()) else { return Ok(()) };
-        copy_cache(&from, dir)
+        if dir.join("cache").exists() {
+            return Ok(());
+        }
+        let mut beside: Vec<PathBuf> =
+            fs_err::read_dir(&self.runs)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        beside.sort();
+        let known = self.run.iter().chain(&beside).map(|run| run.join("cache")).find(|c| c.exists());
+        known.map_or(Ok(()), |from| copy_cache(&from, dir))
     }
 }
 

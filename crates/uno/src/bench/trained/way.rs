@@ -28,9 +28,17 @@ pub enum Way {
     Ablated(Ablation),
 }
 
-/// `learn`'s settings for one adapter for all logs.
-const ONE_LORA: &[&str] =
-    &["cluster.by=none", "plan.gate=expert", "plan.policy=unverified", "plan.variant=uno_single"];
+/// `learn`'s settings for one adapter for all logs: it is trained on every pair. The rules of one domain are contradicted by those of
+/// another, so weighing users would leave most pairs out.
+const ONE_LORA: &[&str] = &[
+    "cluster.by=none",
+    "plan.gate=expert",
+    "plan.policy=unverified",
+    "plan.variant=uno_single",
+    "evidence.min_users=1",
+    "evidence.min_user_share=0",
+    "evidence.max_user_share=1",
+];
 
 /// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything. An ablation: what it
 /// says. UNO: as they are.
