@@ -200,8 +200,8 @@ pub struct ClusterSettings {
     /// Training pairs up to which a cluster is filled with questions that got no feedback, answered by the rules that most of its
     /// feedback asks for. They never test an adapter. 0: none (the method).
     pub fill_to: usize,
-    /// Fewest optimiser steps of an Expert's training: where a cluster's pairs give fewer, it is given more epochs. 0: the epochs
-    /// alone decide (the method).
+    /// About how many optimiser steps an Expert's training has at least: where a cluster's pairs give fewer, it is given as many
+    /// epochs as come nearest. 0: the epochs alone decide (the method).
     pub min_steps: usize,
     /// Largest distance to a centroid at which a question still belongs to the cluster; 0: any. Question vectors have length 1,
     /// so at 1 a question is as far from the centroid as from the origin, about which the means of unrelated questions lie: it

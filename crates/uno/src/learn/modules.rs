@@ -127,7 +127,8 @@ fn module(
     let train = artefacts.training(cluster);
     if kind == AdapterKind::Expert {
         let steps = train.len().div_ceil(config.batch.max(1)).max(1);
-        config.epochs = config.epochs.max(settings.cluster.min_steps.div_ceil(steps));
+        let nearest = (settings.cluster.min_steps + steps / 2) / steps;
+        config.epochs = config.epochs.max(nearest);
     }
     config.max_length = config.max_length.min(weights.decoder().config().max_positions);
     let mut records = train.clone();
