@@ -5,8 +5,9 @@
 //! the other half. Every record counts once, and none for a checkpoint that it helped to pick. A checkpoint is picked by its own
 //! win rate and its neighbours': a few records cannot tell two epochs apart, and the one between two good ones is good.
 //!
-//! Where every checkpoint is better than the base by itself, it does not matter which was picked: then the weakest of them is
-//! the evidence. (That one of them is no better and yet passes is as likely as with that one alone.)
+//! Before that the checkpoints are tested one by one from the last backwards, in an order that no record chose, as long as each
+//! is better than the base by itself: that the first one that is not passes is as likely as if it were alone. Among those that
+//! pass it does not matter which was picked, and the weakest of them is the evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,24 +58,27 @@ pub fn confirmed(checkpoints: &[Judged<'_>], judge_counts: bool, seed: u64) -> O
     let records: BTreeSet<&str> = all.iter().flat_map(|c| c.keys().copied()).collect();
     let halves = halves(records.iter().copied().collect(), seed);
     let everything: Vec<&str> = records.into_iter().collect();
-    let chosen = pick(&all, &everything)?;
 
-    let tested = |win_rate: Option<WinRate>, by_program: Option<WinRate>| Tested {
+    let passes = |c: &&Outcomes<'_>| rate_of(c.values(), false).is_some_and(|w| w.low > 0.5);
+    let proven = all.len() - all.iter().rev().take_while(passes).count();
+    let tested = |chosen: usize, win_rate: Option<WinRate>, by_program: Option<WinRate>| Tested {
         adapter: checkpoints[chosen].adapter.clone(),
         win_rate,
         by_program,
         checkpoints: checkpoints.len(),
     };
-    if let Some(weakest) = weakest(&all, false).filter(|w| checkpoints.len() > 1 && w.low > 0.5) {
-        return Some(tested(Some(weakest), self::weakest(&all, true)));
+    if let Some(picked) = pick(&all[proven..], &everything) {
+        let weakest = |programs_only| weakest(&all[proven..], programs_only);
+        return Some(tested(proven + picked, weakest(false), weakest(true)));
     }
+    let chosen = pick(&all, &everything)?;
     let mut outcomes: Vec<(Outcome, ScoredBy)> = Vec::new();
     for (half, other) in [(&halves.0, &halves.1), (&halves.1, &halves.0)] {
         // A half without the other to choose (a single record) is tested with what was chosen on it: nothing else is there.
         let picked = if other.is_empty() { chosen } else { pick(&all, other)? };
         outcomes.extend(half.iter().filter_map(|record| all[picked].get(record)));
     }
-    Some(tested(rate_of(outcomes.iter(), false), rate_of(outcomes.iter(), true)))
+    Some(tested(chosen, rate_of(outcomes.iter(), false), rate_of(outcomes.iter(), true)))
 }
 
 /// The win rate with the lowest lower end; none where a checkpoint has none.
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn where_every_checkpoint_passes_the_weakest_is_the_evidence() {
+    fn of_the_checkpoints_that_pass_from_the_last_backwards_the_weakest_is_the_evidence() {
         let of = |lost: usize| {
             let mut o = vec![Outcome::Win; 10];
             o[lost] = Outcome::Loss;
@@ -206,6 +210,11 @@ mod tests {
             let w = tested.win_rate.unwrap();
             assert_eq!((w.wins, w.losses, tested.by_program), (9, 1, Some(w)));
         }
+        // An early checkpoint that is no good is neither picked nor evidence.
+        let bad = verdicts("x", &[Outcome::Loss; 10], ScoredBy::Program);
+        let tested = confirmed(&judged(&[of(1), bad, of(7), of(4)]), true, 3).unwrap();
+        assert_eq!((tested.win_rate.unwrap().wins, tested.checkpoints), (9, 4));
+        assert!(["e2", "e3"].contains(&tested.adapter.name.as_str()));
     }
 
     /// Eight checkpoints that are as good as the base and share 60 % of their outcomes, ten held-out records.
@@ -234,6 +243,7 @@ mod tests {
             honest += usize::from(passes(confirmed(&judged, true, 3)));
         }
         assert!(naive > 100, "{naive} of {trials}");
-        assert!(honest < 50, "{honest} of {trials}");
+        // Two tests, each of which one in forty passes by luck.
+        assert!(honest < 60, "{honest} of {trials}");
     }
 }
