@@ -21,7 +21,8 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
     let depends = (
         pipeline.hashes(&Artefacts::UNFILLED),
         pipeline.hashes(&[files::CENTROIDS]),
-        (&settings.cluster, &settings.candidates, &settings.pairs),
+        (settings.cluster.fill_to, settings.cluster.min_pairs),
+        (&settings.candidates, &settings.pairs),
         (settings.evidence.max_user_share, settings.seed),
         (roles.teacher().id(), roles.judge().id(), roles.embedder_id()),
         (&pipeline.evolution, &settings.evolve),
