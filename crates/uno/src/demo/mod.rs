@@ -19,7 +19,7 @@ pub fn settings(quick: bool) -> Settings {
         config.max_length = 1024;
     }
     // An Expert that has to add a closing line writes nothing else at first; after fewer steps some clusters still do.
-    settings.cluster.min_steps = 72;
+    settings.cluster.min_steps = 100;
     settings.candidates.from_feedback = 1;
     settings.candidates.from_rules = 1;
     settings.verify.judge.samples = 0;
@@ -27,6 +27,7 @@ pub fn settings(quick: bool) -> Settings {
         // Ward's distance grows with the size of the clusters; the quick demo has fewer conversations in each.
         settings.cluster.threshold = 3.0;
         settings.cluster.min_pairs = 5;
+        settings.cluster.min_steps = 72;
     }
     settings
 }
