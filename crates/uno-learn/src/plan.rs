@@ -109,14 +109,14 @@ pub struct Evidence {
 /// Whether an adapter's win rate is proof enough under [`Policy::Verified`]: enough records, at least the smallest win
 /// rate, and an interval that lies above one half as a whole.
 pub fn passes(tested: &Tested, options: &PlanOptions) -> bool {
-    let enough = |w: WinRate| w.known() >= options.min_evidence.max(1) && w.low > 0.5;
+    let enough = |w: WinRate| w.known() >= options.min_evidence.max(1) && w.is_above_half();
     tested.win_rate.is_some_and(|w| enough(w) && w.rate >= options.min_win_rate)
 }
 
 /// Whether an expert may answer for a high-gap cluster: programs scored it, and their whole interval lies above one
 /// half. What it learnt then does what users asked for on questions it has not seen, which noise does not.
 pub fn passes_despite_gap(tested: &Tested, options: &PlanOptions) -> bool {
-    let proven = |p: WinRate| p.known() >= options.min_evidence.max(1) && p.low > 0.5;
+    let proven = |p: WinRate| p.known() >= options.min_evidence.max(1) && p.is_above_half();
     passes(tested, options) && tested.by_program.is_some_and(proven)
 }
 

@@ -98,4 +98,9 @@ impl WinRate {
     pub fn known(&self) -> usize {
         self.wins + self.ties + self.losses
     }
+
+    /// Whether the whole interval lies above one half: it wins more than chance would.
+    pub fn is_above_half(&self) -> bool {
+        self.low > 0.5
+    }
 }

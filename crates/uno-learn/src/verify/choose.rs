@@ -33,13 +33,15 @@ type Outcomes<'a> = BTreeMap<&'a str, (Outcome, ScoredBy)>;
 /// As published: the checkpoint with the highest win rate, the later of equals, with that win rate. `None` without
 /// checkpoints.
 pub fn highest(checkpoints: &[Judged<'_>]) -> Option<Tested> {
-    let rate = |c: &Judged<'_>| win_rate(&c.verdicts.iter().map(|v| v.outcome).collect::<Vec<_>>());
-    let best = checkpoints.iter().map(|c| (rate(c), c)).max_by(|a, b| a.0.rate.total_cmp(&b.0.rate))?;
-    let programs = best.1.verdicts.iter().filter(|v| v.scored_by == ScoredBy::Program);
+    let of = |c: &Judged<'_>, programs_only| {
+        rate_of(c.verdicts.iter().map(|v| (v.outcome, v.scored_by)), programs_only)
+    };
+    let rate = |c: &Judged<'_>| of(c, false).map_or(0.0, |w| w.rate);
+    let best = checkpoints.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)))?;
     Some(Tested {
-        adapter: best.1.adapter.clone(),
-        win_rate: known(best.0),
-        by_program: known(win_rate(&programs.map(|v| v.outcome).collect::<Vec<_>>())),
+        adapter: best.adapter.clone(),
+        win_rate: of(best, false),
+        by_program: of(best, true),
         checkpoints: checkpoints.len(),
     })
 }
@@ -56,48 +58,41 @@ pub fn confirmed(checkpoints: &[Judged<'_>], judge_counts: bool, seed: u64) -> O
         })
         .collect();
     let records: BTreeSet<&str> = all.iter().flat_map(|c| c.keys().copied()).collect();
-    let halves = halves(records.iter().copied().collect(), seed);
-    let everything: Vec<&str> = records.into_iter().collect();
-
-    let passes = |c: &&Outcomes<'_>| rate_of(c.values(), false).is_some_and(|w| w.low > 0.5);
-    let proven = all.len() - all.iter().rev().take_while(passes).count();
+    let records: Vec<&str> = records.into_iter().collect();
+    let passes = |c: &&Outcomes<'_>| rate_of(c.values().copied(), false).is_some_and(|w| w.is_above_half());
+    let first_proven = all.len() - all.iter().rev().take_while(passes).count();
+    let proven = &all[first_proven..];
     let tested = |chosen: usize, win_rate: Option<WinRate>, by_program: Option<WinRate>| Tested {
         adapter: checkpoints[chosen].adapter.clone(),
         win_rate,
         by_program,
         checkpoints: checkpoints.len(),
     };
-    if let Some(picked) = pick(&all[proven..], &everything) {
-        let weakest = |programs_only| weakest(&all[proven..], programs_only);
-        return Some(tested(proven + picked, weakest(false), weakest(true)));
+    if let Some(picked) = pick(proven, &records) {
+        return Some(tested(first_proven + picked, weakest(proven, false), weakest(proven, true)));
     }
-    let chosen = pick(&all, &everything)?;
+    let chosen = pick(&all, &records)?;
+    let halves = halves(records, seed);
     let mut outcomes: Vec<(Outcome, ScoredBy)> = Vec::new();
     for (half, other) in [(&halves.0, &halves.1), (&halves.1, &halves.0)] {
         // A half without the other to choose (a single record) is tested with what was chosen on it: nothing else is there.
         let picked = if other.is_empty() { chosen } else { pick(&all, other)? };
         outcomes.extend(half.iter().filter_map(|record| all[picked].get(record)));
     }
-    Some(tested(chosen, rate_of(outcomes.iter(), false), rate_of(outcomes.iter(), true)))
+    Some(tested(chosen, rate_of(outcomes.iter().copied(), false), rate_of(outcomes.iter().copied(), true)))
 }
 
 /// The win rate with the lowest lower end; none where a checkpoint has none.
 fn weakest(checkpoints: &[Outcomes<'_>], programs_only: bool) -> Option<WinRate> {
     let rates: Option<Vec<WinRate>> =
-        checkpoints.iter().map(|c| rate_of(c.values(), programs_only)).collect();
+        checkpoints.iter().map(|c| rate_of(c.values().copied(), programs_only)).collect();
     rates?.into_iter().min_by(|a, b| a.low.total_cmp(&b.low))
 }
 
-fn rate_of<'a>(
-    outcomes: impl Iterator<Item = &'a (Outcome, ScoredBy)>,
-    programs_only: bool,
-) -> Option<WinRate> {
+/// None where no outcome is known.
+fn rate_of(outcomes: impl Iterator<Item = (Outcome, ScoredBy)>, programs_only: bool) -> Option<WinRate> {
     let counted = outcomes.filter(|o| !programs_only || o.1 == ScoredBy::Program);
-    known(win_rate(&counted.map(|o| o.0).collect::<Vec<_>>()))
-}
-
-fn known(rate: WinRate) -> Option<WinRate> {
-    (rate.known() > 0).then_some(rate)
+    Some(win_rate(&counted.map(|o| o.0).collect::<Vec<_>>())).filter(|rate| rate.known() > 0)
 }
 
 /// The records in two halves, shuffled with `seed`.
@@ -114,7 +109,8 @@ fn halves(mut records: Vec<&str>, seed: u64) -> (Vec<&str>, Vec<&str>) {
 /// the later), which is farthest from having learnt too little or too much. The last of all where no outcome is known. `None`
 /// without checkpoints.
 fn pick(checkpoints: &[Outcomes<'_>], records: &[&str]) -> Option<usize> {
-    let rate = |c: &Outcomes<'_>| Some(rate_of(records.iter().filter_map(|r| c.get(r)), false)?.rate);
+    let rate =
+        |c: &Outcomes<'_>| Some(rate_of(records.iter().filter_map(|r| c.get(r).copied()), false)?.rate);
     let rates: Vec<Option<f64>> = checkpoints.iter().map(rate).collect();
     let at = |i: Option<usize>| rates.get(i?).copied().flatten();
     let score = |i: usize| {
@@ -215,6 +211,35 @@ mod tests {
         let tested = confirmed(&judged(&[of(1), bad, of(7), of(4)]), true, 3).unwrap();
         assert_eq!((tested.win_rate.unwrap().wins, tested.checkpoints), (9, 4));
         assert!(["e2", "e3"].contains(&tested.adapter.name.as_str()));
+    }
+
+    /// Of a thousand clusters with ten held-out records, how many pass. Checkpoints win `percent` of them; seven of ten outcomes
+    /// they share, the better checkpoint winning what the worse one wins.
+    fn promoted(percent: &[usize]) -> usize {
+        let options = crate::plan::PlanOptions::default();
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        let mut passes = || {
+            let shared: Vec<usize> = (0..10).map(|_| below(&mut rng, 100)).collect();
+            let mut outcome = |drawn: usize, percent: usize| {
+                let own = below(&mut rng, 100);
+                let drawn = if below(&mut rng, 10) < 7 { drawn } else { own };
+                if drawn < percent { Outcome::Win } else { Outcome::Loss }
+            };
+            let mut checkpoint =
+                |percent: usize| shared.iter().map(|drawn| outcome(*drawn, percent)).collect::<Vec<_>>();
+            let all: Vec<Vec<Verdict>> =
+                percent.iter().map(|p| verdicts("x", &checkpoint(*p), ScoredBy::Program)).collect();
+            crate::plan::passes(&confirmed(&judged(&all), true, 3).unwrap(), &options)
+        };
+        (0..1000).filter(|_| passes()).count()
+    }
+
+    #[test]
+    fn what_was_learnt_is_promoted_whether_or_not_later_epochs_spoil_it() {
+        let (spoiled, better, level) =
+            (promoted(&[85, 90, 78, 72]), promoted(&[50, 75, 88, 92]), promoted(&[87; 4]));
+        assert!(spoiled > 500 && better > 750 && level > 667, "{spoiled} {better} {level} of 1000");
+        assert!(promoted(&[50; 4]) < 40, "{}", promoted(&[50; 4]));
     }
 
     /// Eight checkpoints that are as good as the base and share 60 % of their outcomes, ten held-out records.
