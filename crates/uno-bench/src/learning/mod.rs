@@ -33,7 +33,7 @@ pub struct LearningOptions {
 }
 
 impl Default for LearningOptions {
-    /// Six domains, two of each kind of rule; 40 conversations each, so that eight records can be held out.
+    /// Six domains, two of each kind of rule; 40 conversations each, so that ten records can be held out.
     fn default() -> Self {
         let names = ["cooking", "office", "travel", "health", "finance", "gardening"];
         Self {

@@ -13,6 +13,10 @@ const fn of(name: &'static str, settings: &'static [&'static str]) -> Ablation {
     Ablation { name, settings }
 }
 
+/// Evidence counts messages: whose they are, and whether others contradict them, does not matter.
+pub const COUNT_MESSAGES: &[&str] =
+    &["evidence.min_users=1", "evidence.min_user_share=0", "evidence.max_user_share=1"];
+
 /// All ablations, thresholds swept at the end.
 pub const ABLATIONS: &[Ablation] = &[
     of("no_clusters", &["cluster.by=none"]),
@@ -26,7 +30,7 @@ pub const ABLATIONS: &[Ablation] = &[
     of("in_log_only", &["candidates.from_feedback=0", "candidates.from_rules=0", "candidates.repair=false"]),
     of("unfilled", &["cluster.fill_to=0"]),
     of("judge_only", &["pairs.judge.programs=false", "verify.judge.programs=false"]),
-    of("count_messages", &["evidence.min_users=1", "evidence.min_user_share=0", "evidence.max_user_share=1"]),
+    of("count_messages", COUNT_MESSAGES),
     of("distance_2", &["cluster.threshold=2"]),
     of("distance_4", &["cluster.threshold=4"]),
     of("distance_6", &["cluster.threshold=6"]),

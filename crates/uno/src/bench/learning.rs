@@ -37,7 +37,7 @@ pub fn settings() -> Settings {
     let mut settings = demo::settings(true);
     settings.train.precision = uno_train::TrainPrecision::Bf16;
     settings.critic.precision = uno_train::TrainPrecision::Bf16;
-    // Its pairs are learnt in two epochs; with more the answers to other questions drift off their topic.
+    // Two dozen pairs are learnt in two epochs; after more of them answers drift off their question's topic.
     settings.cluster.min_steps = 56;
     // What a Critic says of such rules is learnt in the first epoch; its held-out loss stays level after it.
     settings.critic.epochs = 1;

@@ -3,7 +3,7 @@
 use uno_learn::route::Policy;
 use uno_train::Loss;
 
-use crate::bench::ablations::Ablation;
+use crate::bench::ablations::{Ablation, COUNT_MESSAGES};
 use crate::config::{self, Settings};
 
 /// What one adapter for all logs minimises.
@@ -28,17 +28,9 @@ pub enum Way {
     Ablated(Ablation),
 }
 
-/// `learn`'s settings for one adapter for all logs: it is trained on every pair. The rules of one domain are contradicted by those of
-/// another, so weighing users would leave most pairs out.
-const ONE_LORA: &[&str] = &[
-    "cluster.by=none",
-    "plan.gate=expert",
-    "plan.policy=unverified",
-    "plan.variant=uno_single",
-    "evidence.min_users=1",
-    "evidence.min_user_share=0",
-    "evidence.max_user_share=1",
-];
+/// `learn`'s settings for one adapter for all logs.
+const ONE_LORA: &[&str] =
+    &["cluster.by=none", "plan.gate=expert", "plan.policy=unverified", "plan.variant=uno_single"];
 
 /// One adapter for all logs: one cluster, an Expert whatever the gap, no verification that decides anything. An ablation: what it
 /// says. UNO: as they are.
@@ -48,7 +40,8 @@ pub fn settings(base: &Settings, way: Way) -> anyhow::Result<Settings> {
         Way::Ablated(ablation) => return Ok(config::with(base, ablation.settings)?),
         Way::OneLora(loss) => loss,
     };
-    let mut settings = config::with(base, ONE_LORA)?;
+    // It is trained on every pair: one domain's rules contradict another's, so weighing users would leave most pairs out.
+    let mut settings = config::with(base, &[ONE_LORA, COUNT_MESSAGES].concat())?;
     settings.train.loss = match loss {
         LoraLoss::Sft => Loss::DpoSft { dpo_weight: 0.0, sft_weight: 1.0 },
         LoraLoss::Dpo => Loss::DpoSft { dpo_weight: 1.0, sft_weight: 0.0 },
