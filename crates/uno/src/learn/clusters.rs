@@ -10,7 +10,7 @@ use uno_learn::{features, ward};
 use uno_types::{Record, RuleSet};
 
 use super::artefacts::{ClustersFile, MapPosition, files};
-use super::{Pipeline, projection};
+use super::{Pipeline, projection, questions};
 use crate::config::ClusterBy;
 
 /// Writes `clusters.json` and `centroids.safetensors`.
@@ -30,9 +30,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         let records: Vec<Record> = p.run.read_lines(files::RECORDS)?;
         let rules: Vec<RuleSet> = p.run.read_lines(files::RULES)?;
         let embedder = p.roles()?.embedder();
-        let queries: Vec<&str> = records.iter().map(Record::query).collect();
-        let mut queries = embedder.embed_questions(&queries)?;
-        queries.iter_mut().for_each(|v| features::normalise(v));
+        let queries = questions::vectors(p, &records)?;
 
         let taught: Vec<usize> = (0..records.len()).filter(|&i| !rules[i].with_feedback.is_empty()).collect();
         ensure!(

@@ -20,11 +20,12 @@ pub struct Artefacts {
     pub gaps: HashMap<usize, Option<f64>>,
     pairs: HashMap<String, Pair>,
     /// Position of a record in `records` and `rules`.
-    index: HashMap<String, usize>,
-    records: Vec<Record>,
-    rules: Vec<RuleSet>,
+    pub index: HashMap<String, usize>,
+    pub records: Vec<Record>,
+    pub rules: Vec<RuleSet>,
     /// Records that are not trained on, because of a rule that too few users share.
     left_out: HashSet<String>,
+    pub support: Vec<Support>,
     /// What clusters are filled up with.
     filled: Vec<Filled>,
     max_user_share: f64,
@@ -37,6 +38,13 @@ pub struct Artefacts {
 pub struct Evidence {
     pub train: Vec<String>,
     pub validation: Vec<String>,
+}
+
+impl Evidence {
+    /// How many pairs the users gave.
+    pub fn pairs(&self) -> usize {
+        self.train.len() + self.validation.len()
+    }
 }
 
 impl Artefacts {
@@ -80,7 +88,8 @@ impl Artefacts {
             index: records.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect(),
             rules: run.read_lines(files::RULES)?,
             records,
-            left_out: support.into_iter().flat_map(|s| s.left_out).collect(),
+            left_out: support.iter().flat_map(|s| s.left_out.iter().cloned()).collect(),
+            support,
             filled: Vec::new(),
             max_user_share: pipeline.settings.evidence.max_user_share,
             sides: pipeline.evolution.as_ref().map(|e| (e.trained.clone(), e.seen.clone())),
@@ -101,8 +110,8 @@ impl Artefacts {
     }
 
     /// The records to train a cluster's modules on: those of the split, and those that it is filled up with.
-    pub fn training(&self, cluster: &Cluster) -> Vec<String> {
-        let mut ids = self.evidence(cluster).train;
+    pub fn training(&self, cluster: &Cluster, own: &Evidence) -> Vec<String> {
+        let mut ids = own.train.clone();
         ids.extend(self.filled.iter().filter(|f| f.cluster == cluster.id).map(|f| f.record.id.clone()));
         self.capped_in_order(ids)
     }

@@ -7,6 +7,7 @@ use uno_learn::evolve::changed_enough;
 use uno_learn::verify::InService;
 use uno_types::{Cluster, Path, PlanEntry};
 
+use super::Pipeline;
 use super::evidence::Artefacts;
 use crate::config::Settings;
 
@@ -54,8 +55,14 @@ impl Evolution {
     /// Whether enough of a cluster's pairs are new for it to be trained again.
     pub fn changed(&self, artefacts: &Artefacts, cluster: &Cluster, settings: &Settings) -> bool {
         let evidence = artefacts.evidence(cluster);
-        let all = evidence.train.len() + evidence.validation.len();
         let fresh = evidence.train.iter().chain(&evidence.validation).filter(|id| !self.seen.contains(*id));
-        changed_enough(fresh.count(), all, &settings.evolve)
+        changed_enough(fresh.count(), evidence.pairs(), &settings.evolve)
+    }
+}
+
+impl Pipeline<'_> {
+    /// Whether this step of evolution leaves a cluster as it is, for too little of its evidence is new.
+    pub fn passes_over(&self, artefacts: &Artefacts, cluster: &Cluster) -> bool {
+        self.evolution.as_ref().is_some_and(|e| !e.changed(artefacts, cluster, self.settings))
     }
 }

@@ -13,7 +13,6 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uno_learn::evolve::{Member, regroup};
-use uno_learn::features;
 use uno_learn::judge::JudgeReport;
 use uno_store::{RunDir, StageTokens, TokenLedger, hash};
 use uno_types::{Candidate, Cluster, Pair, Plan, Record, RuleSet};
@@ -26,7 +25,7 @@ use super::modules::Round;
 use super::results::Results;
 use super::{
     ClusterSummary, Input, Pipeline, distil, fill, gaps, judge, learned_plan, modules, pairs, plan,
-    projection, support,
+    projection, questions, support,
 };
 use crate::config::{ClusterBy, Settings};
 use crate::output::Console;
@@ -281,9 +280,7 @@ fn clusters(step: &mut Pipeline<'_>, prior: &RunDir) -> anyhow::Result<()> {
         let before: ClustersFile = prior.read_json(files::CLUSTERS)?;
         let centroids = super::read_centroids(prior, &Plan::default())?;
         let embedder = p.roles()?.embedder();
-        let questions: Vec<&str> = records.iter().map(Record::query).collect();
-        let mut queries = embedder.embed_questions(&questions)?;
-        queries.iter_mut().for_each(|v| features::normalise(v));
+        let queries = questions::vectors(p, &records)?;
         let texts: Vec<String> = rules.iter().map(joined).collect();
         let vectors = embedder.embed(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut members: BTreeMap<&str, Member> = BTreeMap::new();

@@ -18,6 +18,7 @@ mod pipeline;
 mod plan;
 mod projection;
 mod publish;
+mod questions;
 mod results;
 mod routes;
 mod support;

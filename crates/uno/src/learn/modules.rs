@@ -76,7 +76,7 @@ pub fn train(pipeline: &mut Pipeline<'_>, round: Round) -> anyhow::Result<()> {
         let counting = Counting::of(&p.run, settings)?;
         let mut modules = Vec::new();
         for cluster in &artefacts.clusters {
-            if p.evolution.as_ref().is_some_and(|e| !e.changed(&artefacts, cluster, settings)) {
+            if p.passes_over(&artefacts, cluster) {
                 continue;
             }
             let gap = artefacts.gap(cluster.id);
@@ -108,7 +108,7 @@ fn module(
 ) -> anyhow::Result<TrainedModule> {
     let settings = pipeline.settings;
     let evidence = artefacts.evidence(cluster);
-    let pairs = evidence.train.len() + evidence.validation.len();
+    let pairs = evidence.pairs();
     if pairs < settings.cluster.min_pairs {
         let left_out = match artefacts.left_out(cluster) {
             0 => String::new(),
@@ -124,7 +124,7 @@ fn module(
         AdapterKind::Critic => settings.critic.clone(),
     };
     config.seed = settings.seed;
-    let train = artefacts.training(cluster);
+    let train = artefacts.training(cluster, &evidence);
     if kind == AdapterKind::Expert {
         let steps = train.len().div_ceil(config.batch.max(1)).max(1);
         let nearest = (settings.cluster.min_steps + steps / 2) / steps;

@@ -56,7 +56,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
                 .as_ref()
                 .and_then(|e| e.entries.get(&cluster.id))
                 .map(|entry| PlanEntry { size: cluster.members.len(), ..entry.clone() });
-            let unchanged = p.evolution.as_ref().is_some_and(|e| !e.changed(&artefacts, cluster, settings));
+            let unchanged = p.passes_over(&artefacts, cluster);
             if let Some(entry) = in_force.clone().filter(|_| unchanged) {
                 plan.clusters.push(entry);
                 continue;

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use uno_learn::cluster;
-use uno_learn::features;
 use uno_learn::support::{Support, Voice, groups, support};
-use uno_types::{Plan, Record, Rule, RuleSet};
+use uno_types::{Record, Rule, RuleSet};
 
-use super::Pipeline;
 use super::artefacts::{ClustersFile, files};
+use super::{Pipeline, questions};
 use crate::config::ClusterBy;
 
 /// Writes `support.json`.
@@ -30,7 +28,6 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
         let records: Vec<Record> = p.run.read_lines(files::RECORDS)?;
         let sets: Vec<RuleSet> = p.run.read_lines(files::RULES)?;
         let clusters: ClustersFile = p.run.read_json(files::CLUSTERS)?;
-        let centroids = super::read_centroids(&p.run, &Plan::default())?;
         let embedder = p.roles()?.embedder();
 
         let rules: Vec<&Rule> = sets.iter().flat_map(|s| &s.with_feedback).collect();
@@ -53,11 +50,7 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
                 says: next.by_ref().take(set.with_feedback.len()).collect(),
             })
             .collect();
-        let questions: Vec<&str> = records.iter().map(Record::query).collect();
-        let mut questions = embedder.embed_questions(&questions)?;
-        questions.iter_mut().for_each(|v| features::normalise(v));
-        let routed: Vec<Option<usize>> =
-            questions.iter().map(|q| cluster::nearest(&centroids, q).map(|(c, _)| c)).collect();
+        let routed = questions::nearest(p, &records)?;
         let log_users = voices.iter().map(|v| v.user.as_str()).collect::<BTreeSet<_>>().len();
         let index: HashMap<&str, usize> =
             records.iter().enumerate().map(|(i, r)| (r.id.as_str(), i)).collect();
@@ -67,7 +60,9 @@ pub fn stage(pipeline: &mut Pipeline<'_>) -> anyhow::Result<()> {
             positions.filter(spoke).map(|i| voices[i].clone()).collect()
         };
         let of = |c: &uno_types::Cluster| -> Support {
-            let asked = pick(&mut (0..records.len()).filter(|i| routed[*i] == Some(c.id)));
+            let asked = pick(
+                &mut (0..records.len()).filter(|i| routed[*i].is_some_and(|(nearest, _)| nearest == c.id)),
+            );
             let members = pick(&mut c.members.iter().filter_map(|id| index.get(id.as_str()).copied()));
             support(c.id, &asked, &members, &leaders, log_users, &options)
         };
