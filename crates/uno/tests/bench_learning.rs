@@ -56,6 +56,30 @@ fn every_system_answers_the_same_questions_and_nothing_is_paid_for_twice() {
 }
 
 #[test]
+fn a_further_seed_adds_questions_and_asks_nothing_again() {
+    let (bench, server) = (Bench::new(), server(0));
+    settings(&bench, &server);
+    let words = |seeds: &'static str| {
+        let mut words = LEARNING.to_vec();
+        words[11] = "wo_memory,bm25_message,uno";
+        words.extend(["--seeds", seeds]);
+        words
+    };
+    let one = bench.json(&words("42"));
+    let of_one = server.count("/chat/completions");
+    let both = bench.json(&words("42,7"));
+    let of_both = server.count("/chat/completions");
+    assert!(of_both > of_one);
+    for (one, both) in one.as_array().unwrap().iter().zip(both.as_array().unwrap()) {
+        let n = |cell: &serde_json::Value| cell["score"]["obedience"]["n"].as_u64();
+        assert_eq!((n(one), n(both)), (Some(4), Some(8)));
+        assert_eq!(both["uno_ahead"].is_null(), both["system"] == "uno");
+    }
+    assert_eq!(bench.json(&words("42")), one);
+    assert_eq!(server.count("/chat/completions"), of_both);
+}
+
+#[test]
 fn wrong_arguments_are_named() {
     let bench = Bench::new();
     for (words, part) in [
@@ -63,6 +87,7 @@ fn wrong_arguments_are_named() {
         (["--noise", "0.7"], "0.7"),
         (["--systems", "uno,brain"], "brain"),
         (["--per-domain", "0"], "--per-domain"),
+        (["--seeds", "7,42,7"], "7 is there twice"),
     ] {
         let words = [
             &[

@@ -10,7 +10,7 @@ use uno_types::{Check, Embedder, ModelError};
 
 use super::TestQuestion;
 
-const RESAMPLES: usize = 10_000;
+pub(super) const RESAMPLES: usize = 10_000;
 /// Least cosine between question and answer: below, the answer is about something else.
 const MIN_RELEVANCE: f32 = 0.3;
 

@@ -1,9 +1,10 @@
 //! Results as a table for people and as CSV.
 
 use serde::{Deserialize, Serialize};
-use uno_learn::stats::Estimate;
+use uno_learn::stats::{Estimate, paired_difference};
 
 use super::Score;
+use super::score::RESAMPLES;
 
 /// One system on one level of noise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub struct Cell {
     pub noise: f64,
     /// Its figures.
     pub score: Score,
+    /// Obedience of `uno` minus the system's own, question by question; none before both have answered.
+    pub uno_ahead: Option<Estimate>,
     /// Tokens spent on taking in the logs.
     pub learning_tokens: usize,
     /// Seconds of taking in the logs, training included.
@@ -28,11 +31,12 @@ pub struct Cell {
     pub perplexity: Option<(f64, f64)>,
 }
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "system",
     "noise",
     "obeys",
     "95 %",
+    "uno ahead",
     "damage",
     "95 %",
     "tokens/answer",
@@ -41,6 +45,14 @@ const HEAD: [&str; 11] = [
     "cpu",
     "perplexity",
 ];
+
+/// Compares `uno` with each system of one level of noise. `obeyed` holds 1 or 0 for each question, one list per cell.
+pub fn ahead_of(cells: &mut [Cell], obeyed: &[Vec<f64>], seed: u64) {
+    let Some(uno) = cells.iter().position(|c| c.system == "uno") else { return };
+    for (i, cell) in cells.iter_mut().enumerate().filter(|(i, _)| *i != uno) {
+        cell.uno_ahead = Some(paired_difference(&obeyed[uno], &obeyed[i], RESAMPLES, seed));
+    }
+}
 
 /// Rows for people, the head first.
 pub fn text(cells: &[Cell]) -> Vec<Vec<String>> {
@@ -53,6 +65,9 @@ pub fn text(cells: &[Cell]) -> Vec<Vec<String>> {
             percent(c.noise),
             percent(c.score.obedience.mean),
             interval(&c.score.obedience),
+            c.uno_ahead
+                .as_ref()
+                .map_or("–".into(), |a| format!("{:+.0} ({})", a.mean * 100.0, interval(a))),
             percent(damage.mean),
             interval(damage),
             format!("{:.0}", c.score.tokens_per_answer),
@@ -68,7 +83,7 @@ pub fn text(cells: &[Cell]) -> Vec<Vec<String>> {
 /// Comma-separated values with a head; names hold no commas.
 pub fn csv(cells: &[Cell]) -> String {
     let mut out = String::from(
-        "system,noise,n,obedience,obedience_low,obedience_high,damage,damage_low,damage_high,damage_beyond_base,empty,\
+        "system,noise,n,obedience,obedience_low,obedience_high,uno_ahead,uno_ahead_low,uno_ahead_high,damage,damage_low,damage_high,damage_beyond_base,empty,\
          repetitive,off_topic,worse_elsewhere,tokens_per_answer,calls_per_answer,seconds_per_answer,learning_tokens,\
          learning_seconds,cpu_seconds,training_seconds,perplexity,base_perplexity,known,unusual,arbitrary\n",
     );
@@ -83,6 +98,9 @@ pub fn csv(cells: &[Cell]) -> String {
             s.obedience.mean.to_string(),
             s.obedience.low.to_string(),
             s.obedience.high.to_string(),
+            optional(c.uno_ahead.map(|a| a.mean)),
+            optional(c.uno_ahead.map(|a| a.low)),
+            optional(c.uno_ahead.map(|a| a.high)),
             d.any.mean.to_string(),
             d.any.low.to_string(),
             d.any.high.to_string(),

@@ -86,17 +86,23 @@ fn tables_and_pictures_hold_every_row() {
         system: "uno".into(),
         noise: 0.3,
         score,
+        uno_ahead: None,
         learning_tokens: 7,
         learning_seconds: 3.0,
         cpu_seconds: 4.0,
         training_seconds: Some(2.0),
         perplexity: Some((4.0, 3.5)),
     };
+    let mut both = [Cell { system: "rules".into(), ..cell.clone() }, cell.clone()];
+    ahead_of(&mut both, &[vec![0.0, 1.0, 0.0, 0.0], vec![1.0, 1.0, 1.0, 0.0]], 1);
+    assert_eq!((both[0].uno_ahead.unwrap().mean, both[0].uno_ahead.unwrap().n), (0.5, 4));
+    assert!(both[1].uno_ahead.is_none());
+    assert!(text(&both)[1][4].starts_with("+50 ("), "{:?}", text(&both)[1]);
     let rows = text(std::slice::from_ref(&cell));
-    assert_eq!((rows.len(), rows[0].len(), rows[1].len()), (2, 11, 11));
+    assert_eq!((rows.len(), rows[0].len(), rows[1].len()), (2, 12, 12));
     let csv = csv(&[cell.clone(), cell]);
     let columns: Vec<usize> = csv.lines().map(|l| l.split(',').count()).collect();
-    assert_eq!(columns, [26, 26, 26]);
+    assert_eq!(columns, [29, 29, 29]);
     let bar = Bar { label: "a <b>".into(), value: rows_estimate() };
     assert!(bars("t", &[bar]).contains("a &lt;b&gt;"));
     let line = Line { label: "x".into(), values: vec![Some(0.0), None, Some(1.0)] };

@@ -49,9 +49,9 @@ pub struct LearningArgs {
     #[arg(long)]
     pub ablations: bool,
 
-    /// Seed of the logs
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    pub seed: u64,
+    /// Seeds of the logs; with several, each is learnt from and tested on its own, and figures are over all
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [42], alias = "seed")]
+    pub seeds: Vec<u64>,
 
     /// Where settings come from.
     #[command(flatten)]

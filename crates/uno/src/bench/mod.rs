@@ -3,6 +3,7 @@
 mod ablations;
 pub mod evolution;
 pub mod learning;
+mod level;
 pub mod memorybench;
 pub mod poisoning;
 mod system;

@@ -16,7 +16,7 @@ use uno_store::RunDir;
 use uno_types::{Plan as RoutingPlan, RuleSet};
 
 use super::Bench;
-use super::learning::Level;
+use super::level::Level;
 use super::trained::{Trained, Way, copy_cache};
 use crate::config::Settings;
 use crate::learn::artefacts::files;
@@ -77,7 +77,8 @@ pub fn run(plan: &Plan, settings: &Settings, out: &Path, console: &Console) -> a
     pipeline.open_models()?;
     fs_err::create_dir_all(pipeline.run.path("attacks"))?;
     let noise = plan.options.noise.first().copied().unwrap_or(0.0);
-    let level = Level::simulate(&mut pipeline, &plan.options, &domains, noise)?;
+    let seed = plan.options.seeds.first().copied().unwrap_or_default();
+    let level = Level::simulate(&mut pipeline, &plan.options, &domains, noise, seed)?;
     let (mut outcomes, mut before): (Vec<Outcome>, Option<String>) = (Vec::new(), None);
     for options in &plan.attacks {
         let name = options.to_string().replace(':', "-");

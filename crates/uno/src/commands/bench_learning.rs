@@ -36,10 +36,13 @@ fn options(args: &LearningArgs) -> anyhow::Result<LearningOptions> {
     }
     options.per_domain = args.per_domain.unwrap_or(options.per_domain);
     options.held_out = args.held_out.unwrap_or(options.held_out);
-    options.seed = args.seed;
+    options.seeds.clone_from(&args.seeds);
     let wrong = options.noise.iter().find(|share| !(0.0..=0.5).contains(*share));
     if let Some(share) = wrong {
         return Err(UsageError(format!("--noise: {share} is not between 0 and 0.5")).into());
+    }
+    if let Some(twice) = (1..args.seeds.len()).find(|i| args.seeds[..*i].contains(&args.seeds[*i])) {
+        return Err(UsageError(format!("--seeds: {} is there twice", args.seeds[twice])).into());
     }
     if options.per_domain == 0 || options.held_out == 0 {
         return Err(UsageError("--per-domain and --held-out must be at least 1".into()).into());

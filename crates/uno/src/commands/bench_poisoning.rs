@@ -19,7 +19,7 @@ pub fn run(args: &PoisoningArgs, console: &Console) -> anyhow::Result<()> {
     if !args.domains.is_empty() {
         options.domains.clone_from(&args.domains);
     }
-    (options.per_domain, options.seed) = (args.per_domain, args.seed);
+    (options.per_domain, options.seeds) = (args.per_domain, vec![args.seed]);
     if options.per_domain == 0 {
         return Err(UsageError("--per-domain must be at least 1".into()).into());
     }
