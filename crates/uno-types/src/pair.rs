@@ -16,6 +16,8 @@ pub enum Style {
     InLog,
     /// The first answer reshaped by a program until it obeys rules that a program can check.
     Program,
+    /// Another answer to the query, reshaped by a program in the same way.
+    Fresh,
 }
 
 /// A possible better answer.

@@ -1,6 +1,6 @@
 //! What small models put around an answer, and what makes a candidate worthless.
 
-use uno_types::Record;
+use uno_types::{Candidate, Record, Style};
 
 use crate::distil::facts::{self, plain};
 use crate::guards;
@@ -26,6 +26,9 @@ pub enum Defect {
 /// Least share of a candidate's content words (code aside) that question and first answer hold. A small model that is
 /// sampled at temperature 1 writes "a limb limbo" to a question about cooking; such a text can obey a length limit.
 const MIN_TOPIC_SHARE: f32 = 0.25;
+
+/// Least share of the question's content words in a fresh answer.
+const MIN_QUESTION_SHARE: f32 = 1.0 / 3.0;
 
 /// The answer without what models say around it: an announcement in the first line ("Here is the rewritten answer:"),
 /// tags of the prompt around the whole, quotes around the whole.
@@ -83,6 +86,22 @@ pub fn defect(record: &Record, answer: &str) -> Option<Defect> {
         return Some(Defect::OffTopic);
     }
     guards::is_too_short(record.first_answer(), answer).then_some(Defect::TooShort)
+}
+
+/// What is wrong with a candidate. An answer that the user let stand is on topic, whatever words it uses, and long enough. A fresh
+/// one need not say what the first answer said, only be about the question ([`is_about`]).
+pub fn unsound(record: &Record, candidate: &Candidate) -> Option<Defect> {
+    let forgiven = |d| match candidate.style {
+        Style::InLog => matches!(d, Defect::OffTopic | Defect::TooShort),
+        Style::Fresh => d == Defect::OffTopic && is_about(record, &candidate.text),
+        Style::FromFeedback | Style::FromRules | Style::Program => false,
+    };
+    defect(record, &candidate.text).filter(|d| !forgiven(*d))
+}
+
+/// Whether an answer takes up a third of the question's content words.
+fn is_about(record: &Record, answer: &str) -> bool {
+    facts::overlap(record.query(), answer) >= MIN_QUESTION_SHARE
 }
 
 fn off_topic(record: &Record, answer: &str) -> bool {

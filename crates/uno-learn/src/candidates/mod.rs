@@ -2,18 +2,19 @@
 //!
 //! The log comes first: an answer that followed the feedback and that the user let stand was paid for by nobody and
 //! judged by the person who complained ([`in_log`]). Then a program reshapes the first answer where all rules are such
-//! that it can ([`repair`]). The teacher's candidates are sampled in rounds; a record whose
+//! that it can ([`repair`]), or else another answer to the same question. The teacher's candidates are sampled in rounds; a record whose
 //! best candidate already obeys every checkable rule needs no further round ([`CandidateOptions::stop_when_obeyed`]).
 
 mod clean;
+mod fresh;
 mod in_log;
 mod repair;
 
-pub use clean::{Defect, clean, defect};
+pub use clean::{Defect, clean, defect, unsound};
 pub use in_log::in_log;
 pub use repair::repair;
 
-use uno_types::{Candidate, ChatModel, GenerationRequest, Record, RuleSet, Sampling, Style};
+use uno_types::{Candidate, ChatModel, Check, GenerationRequest, Record, RuleSet, Sampling, Style};
 
 use crate::generate::{OnProgress, request, run};
 use crate::{LearnError, judge, prompts};
@@ -38,6 +39,8 @@ pub struct CandidateOptions {
     pub in_log: bool,
     /// Also let a program revise the first answer where it can bring about all rules. Off: the method.
     pub repair: bool,
+    /// Most other answers to the question that are asked for and revised so, where the first one could not be.
+    pub fresh: usize,
     /// Take no further samples for a record once a sound candidate obeys all of its rules by program. Off: the method.
     pub stop_when_obeyed: bool,
 }
@@ -53,6 +56,7 @@ impl Default for CandidateOptions {
             max_tokens: 200,
             in_log: true,
             repair: true,
+            fresh: 3,
             stop_when_obeyed: true,
         }
     }
@@ -84,10 +88,13 @@ pub fn candidates(
     let mut found: Vec<Vec<Candidate>> = records.iter().zip(rules).map(of_log).collect();
     if options.repair {
         for ((record, set), found) in records.iter().zip(rules).zip(&mut found) {
-            found.extend(repaired(record, set));
+            found.extend(repaired(record, set, record.first_answer(), Style::Program, 0));
         }
     }
     let mut out = Candidates::default();
+    if options.repair {
+        out.failed = fresh::add(records, rules, &mut found, teacher, options, on_progress)?;
+    }
     for round in 0..options.from_feedback.max(options.from_rules) {
         let (mut requests, mut targets) = (Vec::new(), Vec::new());
         // One style after the other, so that requests with the same beginning stand together.
@@ -101,7 +108,7 @@ pub fn candidates(
                 if set.with_feedback.is_empty() || record.first_answer().trim().is_empty() {
                     continue;
                 }
-                if options.stop_when_obeyed && found[i].iter().any(|c| obeys(record, set, &c.text)) {
+                if options.stop_when_obeyed && found[i].iter().any(|c| obeys(record, set, c)) {
                     out.spared += 1;
                     continue;
                 }
@@ -131,18 +138,15 @@ pub fn candidates(
     Ok(out)
 }
 
-/// The first answer revised by a program, when programs can check all rules.
-fn repaired(record: &Record, set: &RuleSet) -> Option<Candidate> {
-    let checks: Option<Vec<&uno_types::Check>> = set.with_feedback.iter().map(|r| r.check.as_ref()).collect();
-    let text = repair(&checks?, record.first_answer())?;
-    Some(Candidate {
-        record: record.id.clone(),
-        style: Style::Program,
-        seed: 0,
-        text,
-        score: None,
-        scored_by: None,
-    })
+/// An answer revised by a program, when programs can check all rules.
+fn repaired(record: &Record, set: &RuleSet, answer: &str, style: Style, seed: u64) -> Option<Candidate> {
+    let text = repair(&checks(set)?, answer)?;
+    Some(Candidate { record: record.id.clone(), style, seed, text, score: None, scored_by: None })
+}
+
+/// What programs check of the rules; none when there is a rule that they cannot check.
+fn checks(set: &RuleSet) -> Option<Vec<&Check>> {
+    set.with_feedback.iter().map(|r| r.check.as_ref()).collect()
 }
 
 fn sample(
@@ -154,7 +158,7 @@ fn sample(
 ) -> GenerationRequest {
     let (lang, system, q) = (record.lang, record.system(), record.query());
     let messages = match style {
-        Style::FromFeedback | Style::InLog | Style::Program => {
+        Style::FromFeedback | Style::InLog | Style::Program | Style::Fresh => {
             prompts::answer_again(lang, system, q, &record.feedback())
         }
         Style::FromRules => {
@@ -165,10 +169,10 @@ fn sample(
     request(messages, sampling, options.max_tokens)
 }
 
-/// Whether a sound answer obeys all rules and a program can say so.
-fn obeys(record: &Record, set: &RuleSet, answer: &str) -> bool {
-    defect(record, answer).is_none()
-        && judge::program_score(&set.with_feedback, answer).is_some_and(|s| s.obeys_all())
+/// Whether a sound candidate obeys all rules and a program can say so.
+fn obeys(record: &Record, set: &RuleSet, candidate: &Candidate) -> bool {
+    unsound(record, candidate).is_none()
+        && judge::program_score(&set.with_feedback, &candidate.text).is_some_and(|s| s.obeys_all())
 }
 
 #[cfg(test)]

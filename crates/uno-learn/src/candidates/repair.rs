@@ -31,6 +31,11 @@ pub fn repair(checks: &[&Check], answer: &str) -> Option<String> {
     (checks.iter().all(|c| holds(c, &text)) && !is_repetitive(&text)).then_some(text)
 }
 
+/// Whether [`repair`] can bring about `checks` at all.
+pub fn can_repair(checks: &[&Check]) -> bool {
+    Shape::of(&checks.iter().flat_map(|c| c.parts()).collect::<Vec<_>>()).is_some()
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum List {
     Numbered,
@@ -251,9 +256,13 @@ const FILLERS: &[&str] = &[
     "here are",
     "here's",
     "here is",
-    "as an ai",
+    "an ai ",
+    "ai assistant",
+    "language model",
     "certainly",
-    "let me know",
+    "here to help",
+    "can assist",
+    "let me ",
     "i hope",
     "feel free",
     "following",
@@ -265,7 +274,9 @@ const FILLERS: &[&str] = &[
     "i'm ",
     "i am ",
     "i don't",
+    "i can ",
     "i can't",
+    "i'll ",
     "chatbot",
     "i'd be",
     "当然",
@@ -365,8 +376,13 @@ mod tests {
         let short = "To buy gold, you need to know where to find it.";
         assert_eq!(by(std::slice::from_ref(&close), short), None);
         assert!(by(&[close, Check::MaxSentences { max: 2 }], short).is_some());
-        let talk = "I'm not a chatbot designed for that. I don't have the means to do it.";
-        assert_eq!(by(&[Check::MaxSentences { max: 2 }], talk), None);
+        for talk in [
+            "I'm not a chatbot designed for that. I don't have the means to do it.",
+            "That being said, I can assist with a wide range of topics. We're always here to help.",
+            "However, I can provide a more informative answer. Let me tell you about myself.",
+        ] {
+            assert_eq!(by(&[Check::MaxSentences { max: 2 }], talk), None, "{talk}");
+        }
         assert_eq!(by(&[], ANSWER), None);
     }
 }

@@ -43,7 +43,7 @@ fn sampling_stops_when_a_candidate_obeys() {
         Ok(if r.sampling.seed == 42 { "still far too many words in here" } else { "much shorter now" }
             .to_owned())
     });
-    let options = CandidateOptions::default();
+    let options = CandidateOptions { fresh: 0, ..CandidateOptions::default() };
     let found = candidates(&records, &sets, &teacher, &options, &mut |_, _| {}).unwrap();
     let of = |id: &str| found.candidates.iter().filter(|c| c.record == id).count();
     assert_eq!((of("log"), of("sampled"), of("praise")), (1, 4, 0));
@@ -52,6 +52,52 @@ fn sampling_stops_when_a_candidate_obeys() {
     let found = candidates(&records, &sets, &teacher, &all, &mut |_, _| {}).unwrap();
     assert_eq!(found.candidates.len(), 1 + 6 + 6);
     assert!(found.candidates.iter().any(|c| c.style == Style::FromRules && c.seed == 44));
+}
+
+#[test]
+fn another_answer_is_reshaped_where_the_first_one_cannot_be() {
+    const EXCUSE: &str = "I'm only a chatbot. I'm a chatbot that can chat about chats.";
+    const ASKED: &str = "How do I sell my old shares?";
+    let closing = |id: &str| {
+        let check = Check::EndsWith { text: "Not advice.".into() };
+        rules(
+            id,
+            vec![rule("End with \"Not advice.\".", "End it with \"Not advice.\", please.", Some(check))],
+        )
+    };
+    let said = "End it with \"Not advice.\", please.";
+    let good = "Shares are sold through the broker that holds them for you. Log in there, choose the shares and say how many \
+                of them you sell. The money is in your account two days later.";
+    let records = [
+        record("excuse", &[ASKED, EXCUSE, said]),
+        record("good", &[ASKED, good, said]),
+        record("judged", &[ASKED, EXCUSE, "Be nicer."]),
+    ];
+    let sets =
+        [closing("excuse"), closing("good"), rules("judged", vec![rule("Be nicer.", "Be nicer.", None)])];
+    let teacher = Scripted::new(|r| {
+        assert_eq!((r.messages.len(), r.messages[0].content.as_str()), (1, ASKED));
+        Ok(match r.sampling.seed {
+            42 => EXCUSE.to_owned(),
+            43 => "The moon is made of a soft green cheese that mice of all colours eat on their long way to Mars. \
+                   They like it very much and sing about it at night."
+                .to_owned(),
+            _ => good.to_owned(),
+        })
+    });
+    let only_fresh = CandidateOptions { from_feedback: 0, from_rules: 0, ..CandidateOptions::default() };
+    let found = candidates(&records, &sets, &teacher, &only_fresh, &mut |_, _| {}).unwrap().candidates;
+    let made: Vec<(&str, Style, u64)> = found.iter().map(|c| (c.record.as_str(), c.style, c.seed)).collect();
+    // An excuse again, then something about the moon; the third answer is about shares.
+    assert_eq!(made, [("excuse", Style::Fresh, 44), ("good", Style::Program, 0)]);
+    assert!(found[0].text.ends_with("\nNot advice.") && teacher.calls() == 3, "{found:?}");
+    for options in [
+        CandidateOptions { fresh: 2, ..only_fresh.clone() },
+        CandidateOptions { repair: false, ..only_fresh },
+    ] {
+        let found = candidates(&records, &sets, &teacher, &options, &mut |_, _| {}).unwrap().candidates;
+        assert!(found.iter().all(|c| c.record != "excuse"), "{found:?}");
+    }
 }
 
 #[test]

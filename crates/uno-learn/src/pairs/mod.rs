@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use uno_types::{Candidate, ChatModel, Pair, Record, RuleSet, Style};
 
 use crate::LearnError;
-use crate::candidates::{Defect, defect};
+use crate::candidates::{Defect, unsound};
 use crate::generate::OnProgress;
 use crate::judge::{Item, JudgeOptions, Score, judge};
 
@@ -147,12 +147,6 @@ pub fn pairs(
     Ok(out)
 }
 
-/// What is wrong with a candidate. An answer that the user let stand is on topic, whatever words it uses, and long enough.
-fn unsound(record: &Record, candidate: &Candidate) -> Option<Defect> {
-    let forgiven = |d| candidate.style == Style::InLog && matches!(d, Defect::OffTopic | Defect::TooShort);
-    defect(record, &candidate.text).filter(|d| !forgiven(*d))
-}
-
 fn choose(
     record: &Record,
     rules: &RuleSet,
@@ -208,11 +202,12 @@ fn choose(
 }
 
 /// Which of two equally good candidates is taken: the log's own (the user saw it and let it stand; the last one), then a
-/// program's revision, then the teacher's, then a new answer; then the earlier seed.
+/// program's revision of the first answer, then of another one, then the teacher's, then a new answer; then the earlier seed.
 fn rank(c: &Candidate) -> (u8, std::cmp::Reverse<u64>) {
     let style = match c.style {
-        Style::InLog => 3,
-        Style::Program => 2,
+        Style::InLog => 4,
+        Style::Program => 3,
+        Style::Fresh => 2,
         Style::FromRules => 1,
         Style::FromFeedback => 0,
     };

@@ -28,6 +28,7 @@ pub const ABLATIONS: &[Ablation] = &[
     of("paper_policy", &["plan.policy=paper"]),
     of("sampled_only", &["candidates.in_log=false", "candidates.repair=false"]),
     of("in_log_only", &["candidates.from_feedback=0", "candidates.from_rules=0", "candidates.repair=false"]),
+    of("first_answers_only", &["candidates.fresh=0"]),
     of("unfilled", &["cluster.fill_to=0"]),
     of("judge_only", &["pairs.judge.programs=false", "verify.judge.programs=false"]),
     of("count_messages", COUNT_MESSAGES),

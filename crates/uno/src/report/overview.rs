@@ -144,6 +144,7 @@ fn style(style: uno_types::Style) -> &'static str {
         uno_types::Style::FromRules => "revised by rules and feedback",
         uno_types::Style::InLog => "found in the log itself",
         uno_types::Style::Program => "reshaped by a program",
+        uno_types::Style::Fresh => "answered afresh and reshaped by a program",
     }
 }
 
