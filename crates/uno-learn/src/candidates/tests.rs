@@ -104,9 +104,11 @@ fn another_answer_is_reshaped_where_the_first_one_cannot_be() {
 fn failed_samples_are_listed() {
     let records = [record("r", &["q", "a0 is long", FEEDBACK])];
     let teacher = Scripted::new(|_| Err(ModelError::Upstream("busy".into())));
-    let options = CandidateOptions { from_feedback: 1, from_rules: 0, ..CandidateOptions::default() };
+    let options =
+        CandidateOptions { fresh: 2, from_feedback: 1, from_rules: 0, ..CandidateOptions::default() };
     let found = candidates(&records, &[set("r")], &teacher, &options, &mut |_, _| {}).unwrap();
-    assert_eq!(found.failed, [("r".to_owned(), "busy".to_owned())]);
+    let busy = ("r".to_owned(), "busy".to_owned());
+    assert_eq!(found.failed, [busy.clone(), busy.clone(), busy]);
 }
 
 #[test]
